@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Which slot next.
+ *
+ * The rule is that of Wasmtime's pooling allocator (Wasmtime pull request
+ * 5661, "Reimplement the pooling instance allocation strategy"), with one
+ * difference: a slot whose memory was given back is cold again.
+ *
+ * Slots are linked by index. A slot is on one of two lists: cold, in the order
+ * in which they will be taken (all slots, ascending, at first; a decommitted
+ * slot goes to the front), or warm, least recently used first. The warm slots
+ * of one affinity also form a ring from the oldest to the newest, and a hash
+ * table finds the newest of each ring. Both orders are those of policy_free(),
+ * so the head of the warm list is always the oldest of its ring.
+ */
+#include "policy.h"
+
+static bool affinity_equal(struct policy_affinity a, struct policy_affinity b)
+{
+	return a.domain == b.domain && a.key == b.key;
+}
+
+/*
+ * Keys are chosen by whoever allocates, who must not be able to make a bucket
+ * long that others have to walk: hence the seed. The mixing steps are the
+ * finalizer of MurmurHash3 (Austin Appleby, public domain).
+ */
+static __u64 mix(__u64 value)
+{
+	value ^= value >> 33;
+	value *= 0xff51afd7ed558ccdULL;
+	value ^= value >> 33;
+	value *= 0xc4ceb9fe1a85ec53ULL;
+	value ^= value >> 33;
+	return value;
+}
+
+/* Returns where the index of the newest slot of an affinity's ring stands. */
+static __u32 *ring_find(struct policy *policy, struct policy_affinity affinity)
+{
+	__u64 hash = mix(mix(affinity.key ^ policy->seed) + affinity.domain);
+	__u32 *link = &policy->buckets[hash & policy->bucket_mask];
+
+	while (*link != POLICY_NO_SLOT) {
+		struct policy_node *node = &policy->nodes[*link];
+
+		if (affinity_equal(node->affinity, affinity))
+			break;
+		link = &node->chain;
+	}
+	return link;
+}
+
+static void ring_push(struct policy *policy, __u32 slot)
+{
+	struct policy_node *node = &policy->nodes[slot];
+	__u32 *link = ring_find(policy, node->affinity);
+
+	if (*link == POLICY_NO_SLOT) {
+		node->older = slot;
+		node->newer = slot;
+		node->chain = POLICY_NO_SLOT;
+	} else {
+		__u32 newest = *link;
+		__u32 oldest = policy->nodes[newest].newer;
+
+		node->older = newest;
+		node->newer = oldest;
+		node->chain = policy->nodes[newest].chain;
+		policy->nodes[newest].newer = slot;
+		policy->nodes[oldest].older = slot;
+	}
+	*link = slot;
+}
+
+static void ring_remove(struct policy *policy, __u32 slot)
+{
+	struct policy_node *node = &policy->nodes[slot];
+	__u32 *link = ring_find(policy, node->affinity);
+
+	if (*link == slot) {
+		if (node->older == slot) {
+			*link = node->chain;
+		} else {
+			policy->nodes[node->older].chain = node->chain;
+			*link = node->older;
+		}
+	}
+	policy->nodes[node->older].newer = node->newer;
+	policy->nodes[node->newer].older = node->older;
+}
+
+static void list_insert(struct policy *policy, struct policy_list *list, __u32 slot,
+			__u32 prev, __u32 next)
+{
+	policy->nodes[slot].prev = prev;
+	policy->nodes[slot].next = next;
+	if (prev == POLICY_NO_SLOT)
+		list->head = slot;
+	else
+		policy->nodes[prev].next = slot;
+	if (next == POLICY_NO_SLOT)
+		list->tail = slot;
+	else
+		policy->nodes[next].prev = slot;
+}
+
+static void list_remove(struct policy *policy, struct policy_list *list, __u32 slot)
+{
+	struct policy_node *node = &policy->nodes[slot];
+
+	if (node->prev == POLICY_NO_SLOT)
+		list->head = node->next;
+	else
+		policy->nodes[node->prev].next = node->next;
+	if (node->next == POLICY_NO_SLOT)
+		list->tail = node->prev;
+	else
+		policy->nodes[node->next].prev = node->prev;
+}
+
+/* The choice of victim: another eviction rule replaces this one function. */
+static __u32 warm_victim(const struct policy *policy)
+{
+	return policy->warm.head;
+}
+
+static void take(struct policy *policy, __u32 slot)
+{
+	struct policy_node *node = &policy->nodes[slot];
+
+	if (node->state == POLICY_STATE_WARM) {
+		list_remove(policy, &policy->warm, slot);
+		if (node->affinity.domain)
+			ring_remove(policy, slot);
+		policy->nr_warm--;
+	} else {
+		list_remove(policy, &policy->cold, slot);
+		policy->nr_cold--;
+	}
+	node->state = POLICY_STATE_USED;
+}
+
+/**
+ * policy_nr_buckets() - how many hash buckets a policy needs
+ * @nr_slots: its slots, at least one
+ *
+ * Return: The number of elements of policy_init()'s @buckets, a power of two.
+ */
+__u32 policy_nr_buckets(__u32 nr_slots)
+{
+	__u32 nr_buckets = 1;
+
+	while (nr_buckets < nr_slots && nr_buckets < 1U << 31)
+		nr_buckets <<= 1;
+	return nr_buckets;
+}
+
+/**
+ * policy_init() - set a policy up, with all slots cold
+ * @policy: the policy
+ * @nodes: room for @nr_slots elements
+ * @buckets: room for policy_nr_buckets() elements
+ * @nr_slots: number of slots, at least one and below POLICY_NO_SLOT
+ * @max_unused_warm_slots: N of the rule
+ * @seed: a number that who chooses the keys doesn't know
+ */
+void policy_init(struct policy *policy, struct policy_node *nodes, __u32 *buckets,
+		 __u32 nr_slots, __u64 max_unused_warm_slots, __u64 seed)
+{
+	__u32 i;
+
+	policy->nodes = nodes;
+	policy->buckets = buckets;
+	policy->nr_slots = nr_slots;
+	policy->bucket_mask = policy_nr_buckets(nr_slots) - 1;
+	policy->seed = seed;
+	policy->max_unused_warm_slots = max_unused_warm_slots;
+	policy->nr_warm = 0;
+	policy->nr_cold = nr_slots;
+	policy->warm.head = POLICY_NO_SLOT;
+	policy->warm.tail = POLICY_NO_SLOT;
+	policy->cold.head = POLICY_NO_SLOT;
+	policy->cold.tail = POLICY_NO_SLOT;
+
+	for (i = 0; i <= policy->bucket_mask; i++)
+		buckets[i] = POLICY_NO_SLOT;
+	for (i = 0; i < nr_slots; i++) {
+		nodes[i].affinity.domain = 0;
+		nodes[i].affinity.key = 0;
+		nodes[i].state = POLICY_STATE_COLD;
+		list_insert(policy, &policy->cold, i, policy->cold.tail, POLICY_NO_SLOT);
+	}
+}
+
+/**
+ * policy_alloc() - choose a slot and take it
+ * @policy: the policy
+ * @affinity: what the slot will be used for
+ * @placement: where it goes how the slot was found
+ *
+ * Return: The slot, used now and with the affinity given, or POLICY_NO_SLOT if
+ * all are used.
+ */
+__u32 policy_alloc(struct policy *policy, struct policy_affinity affinity,
+		   enum policy_placement *placement)
+{
+	__u32 slot = POLICY_NO_SLOT;
+
+	if (affinity.domain)
+		slot = *ring_find(policy, affinity);
+
+	if (slot != POLICY_NO_SLOT) {
+		*placement = POLICY_AFFINE;
+	} else {
+		__u32 cold = policy->cold.head;
+		__u32 victim = warm_victim(policy);
+		bool prefer_cold = policy->nr_warm < policy->max_unused_warm_slots;
+
+		if (cold != POLICY_NO_SLOT && (prefer_cold || victim == POLICY_NO_SLOT)) {
+			*placement = POLICY_COLD;
+			slot = cold;
+		} else if (victim != POLICY_NO_SLOT) {
+			*placement = POLICY_RECYCLED;
+			slot = victim;
+		} else {
+			return POLICY_NO_SLOT;
+		}
+	}
+
+	take(policy, slot);
+	policy->nodes[slot].affinity = affinity;
+	return slot;
+}
+
+/**
+ * policy_alloc_exact() - take one particular slot
+ * @policy: the policy
+ * @slot: the slot
+ * @affinity: what it will be used for
+ * @placement: where it goes how warm the slot was
+ *
+ * Return: false, and nothing has changed, if the slot is used.
+ */
+bool policy_alloc_exact(struct policy *policy, __u32 slot, struct policy_affinity affinity,
+			enum policy_placement *placement)
+{
+	struct policy_node *node = &policy->nodes[slot];
+
+	if (node->state == POLICY_STATE_USED)
+		return false;
+
+	if (node->state == POLICY_STATE_COLD)
+		*placement = POLICY_COLD;
+	else if (affinity.domain && affinity_equal(node->affinity, affinity))
+		*placement = POLICY_AFFINE;
+	else
+		*placement = POLICY_RECYCLED;
+
+	take(policy, slot);
+	node->affinity = affinity;
+	return true;
+}
+
+/**
+ * policy_free() - make a used slot warm; it keeps its affinity
+ * @policy: the policy
+ * @slot: a used slot
+ */
+void policy_free(struct policy *policy, __u32 slot)
+{
+	struct policy_node *node = &policy->nodes[slot];
+
+	node->state = POLICY_STATE_WARM;
+	list_insert(policy, &policy->warm, slot, policy->warm.tail, POLICY_NO_SLOT);
+	if (node->affinity.domain)
+		ring_push(policy, slot);
+	policy->nr_warm++;
+}
+
+/**
+ * policy_take_victim() - take the warm slot that can be spared best
+ * @policy: the policy
+ *
+ * Return: The slot, used now, for the caller to decommit and to hand to
+ * policy_put_cold(), or POLICY_NO_SLOT if none is warm.
+ */
+__u32 policy_take_victim(struct policy *policy)
+{
+	__u32 slot = warm_victim(policy);
+
+	if (slot != POLICY_NO_SLOT)
+		take(policy, slot);
+	return slot;
+}
+
+/**
+ * policy_take_affine() - take the least recently used warm slot of an affinity
+ * @policy: the policy
+ * @affinity: the affinity, not none
+ *
+ * Return: As policy_take_victim().
+ */
+__u32 policy_take_affine(struct policy *policy, struct policy_affinity affinity)
+{
+	__u32 newest = *ring_find(policy, affinity);
+	__u32 oldest;
+
+	if (newest == POLICY_NO_SLOT)
+		return POLICY_NO_SLOT;
+	oldest = policy->nodes[newest].newer;
+	take(policy, oldest);
+	return oldest;
+}
+
+/**
+ * policy_take_exact() - take one particular warm slot
+ * @policy: the policy
+ * @slot: the slot
+ *
+ * Return: true if the slot was warm; it is used now, as with
+ * policy_take_victim().
+ */
+bool policy_take_exact(struct policy *policy, __u32 slot)
+{
+	if (policy->nodes[slot].state != POLICY_STATE_WARM)
+		return false;
+	take(policy, slot);
+	return true;
+}
+
+/**
+ * policy_put_cold() - make a used slot cold, next in turn among the cold ones
+ * @policy: the policy
+ * @slot: a used slot that holds nothing any more
+ */
+void policy_put_cold(struct policy *policy, __u32 slot)
+{
+	struct policy_node *node = &policy->nodes[slot];
+
+	node->affinity.domain = 0;
+	node->affinity.key = 0;
+	node->state = POLICY_STATE_COLD;
+	list_insert(policy, &policy->cold, slot, POLICY_NO_SLOT, policy->cold.head);
+	policy->nr_cold++;
+}

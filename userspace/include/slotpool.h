@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libslotpool - memory slots for isolates
+ *
+ * Functions that return an int return 0 (or a count where they say so) or a
+ * negative errno value; <linux/slotpool.h> documents which one means what for
+ * each command. A handle may be used by several threads of the process that
+ * opened it, except in slotpool_map(), slotpool_unmap() and slotpool_close(),
+ * which must not run beside any other call with the same handle.
+ */
+#ifndef SLOTPOOL_H
+#define SLOTPOOL_H
+
+#include <stdint.h>
+#include <linux/slotpool.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* An open pool, and what this process has mapped of it. */
+struct slotpool;
+
+/**
+ * slotpool_open() - open a pool
+ * @path: its device node, or NULL for the environment variable
+ *	SLOTPOOL_DEVICE, or /dev/slotpool0 where that isn't set
+ * @poolp: where the handle goes
+ *
+ * The file is opened close-on-exec: slots belong to the process that maps or
+ * allocates them, and a program started by exec() could not use them.
+ *
+ * Return: 0, or a negative errno value of open(2), of SLOTPOOL_INFO or ENOMEM.
+ */
+int slotpool_open(const char *path, struct slotpool **poolp);
+
+/**
+ * slotpool_close() - free every slot, unmap the pool and close it
+ * @pool: a handle, or NULL
+ */
+void slotpool_close(struct slotpool *pool);
+
+/**
+ * slotpool_fd() - the file descriptor behind a handle, for poll loops and tests
+ * @pool: a handle
+ *
+ * Return: the descriptor; it stays the handle's.
+ */
+int slotpool_fd(const struct slotpool *pool);
+
+/**
+ * slotpool_geometry() - what the pool was like when it was opened
+ * @pool: a handle
+ *
+ * Return: the answer of SLOTPOOL_INFO, valid as long as the handle.
+ */
+const struct slotpool_info *slotpool_geometry(const struct slotpool *pool);
+
+/**
+ * slotpool_map() - map a range of slots for reading and writing
+ * @pool: a handle that has nothing mapped
+ * @first: the first slot
+ * @count: how many slots
+ *
+ * The range is mapped in chunks, so that threads that touch cold memory of
+ * different chunks don't wait for one another.
+ *
+ * Return: 0 or -EBUSY if something is mapped already, -EINVAL if the range is
+ * empty or not inside the pool, -ENOMEM if it doesn't fit into the address
+ * space, or a negative errno value of mmap(2).
+ */
+int slotpool_map(struct slotpool *pool, uint32_t first, uint32_t count);
+
+/**
+ * slotpool_unmap() - undo slotpool_map()
+ * @pool: a handle
+ *
+ * Slots stay allocated. Does nothing if nothing is mapped.
+ */
+void slotpool_unmap(struct slotpool *pool);
+
+/**
+ * slotpool_address() - where a slot begins in memory
+ * @pool: a handle
+ * @slot: a slot
+ *
+ * Return: its address, or NULL if it isn't mapped by slotpool_map().
+ */
+void *slotpool_address(const struct slotpool *pool, uint32_t slot);
+
+/**
+ * slotpool_alloc() - take a slot
+ * @pool: a handle
+ * @alloc: what is wanted and what came of it; its size is filled in
+ *
+ * Return: 0 or a negative errno value of SLOTPOOL_ALLOC.
+ */
+int slotpool_alloc(struct slotpool *pool, struct slotpool_alloc *alloc);
+
+/**
+ * slotpool_reset() - make a slot read as zeros again
+ * @pool: a handle
+ * @slot: a slot that this process allocated
+ * @held: where the bytes go that it still holds, or NULL
+ *
+ * Return: 0 or a negative errno value of SLOTPOOL_RESET.
+ */
+int slotpool_reset(struct slotpool *pool, uint32_t slot, uint64_t *held);
+
+/**
+ * slotpool_free() - give a slot back
+ * @pool: a handle
+ * @slot: a slot that this process allocated
+ * @flags: enum slotpool_free_flags
+ * @held: where the bytes go that it still holds, or NULL
+ *
+ * Return: 0 or a negative errno value of SLOTPOOL_FREE.
+ */
+int slotpool_free(struct slotpool *pool, uint32_t slot, uint32_t flags,
+		  uint64_t *held);
+
+/**
+ * slotpool_resize() - move a slot's limit
+ * @pool: a handle
+ * @slot: a slot that this process allocated
+ * @flags: enum slotpool_resize_flags
+ * @limit: the new limit in bytes
+ * @commit: the new commitment in bytes, with SLOTPOOL_RESIZE_COMMIT, else 0
+ * @old_limit: where the limit goes that the slot had before, or NULL
+ *
+ * Return: 0 or a negative errno value of SLOTPOOL_RESIZE.
+ */
+int slotpool_resize(struct slotpool *pool, uint32_t slot, uint32_t flags,
+		    uint64_t limit, uint64_t commit, uint64_t *old_limit);
+
+/**
+ * slotpool_purge() - give the memory of idle slots back
+ * @pool: a handle
+ * @flags: enum slotpool_purge_flags
+ * @key: the affinity, with SLOTPOOL_PURGE_KEY, else 0
+ * @slot: the slot, with SLOTPOOL_PURGE_SLOT, else 0
+ *
+ * Return: how many slots were purged, or a negative errno value of
+ * SLOTPOOL_PURGE.
+ */
+int slotpool_purge(struct slotpool *pool, uint32_t flags, uint64_t key,
+		   uint32_t slot);
+
+/**
+ * slotpool_list() - tell which slots this handle owns
+ * @pool: a handle
+ * @first: in: the lowest slot to tell of; out: where to go on
+ * @entries: an array to fill
+ * @nr_entries: its length
+ *
+ * Return: entries filled in, or a negative errno value of SLOTPOOL_LIST.
+ */
+int slotpool_list(struct slotpool *pool, uint32_t *first,
+		  struct slotpool_list_entry *entries, uint32_t nr_entries);
+
+/**
+ * slotpool_stat() - read the pool's gauges and counters
+ * @pool: a handle
+ * @stat: where they go; its size is filled in
+ *
+ * Return: 0 or a negative errno value of SLOTPOOL_STAT.
+ */
+int slotpool_stat(struct slotpool *pool, struct slotpool_stat *stat);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* SLOTPOOL_H */
