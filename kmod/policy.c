@@ -125,7 +125,7 @@ static __u32 warm_victim(const struct policy *policy)
 	return policy->warm.head;
 }
 
-static void take(struct policy *policy, __u32 slot)
+static void take(struct policy *policy, __u32 slot, enum policy_state state)
 {
 	struct policy_node *node = &policy->nodes[slot];
 
@@ -138,7 +138,9 @@ static void take(struct policy *policy, __u32 slot)
 		list_remove(policy, &policy->cold, slot);
 		policy->nr_cold--;
 	}
-	node->state = POLICY_STATE_USED;
+	node->state = state;
+	if (state == POLICY_STATE_TAKEN)
+		policy->nr_taken++;
 }
 
 /**
@@ -178,6 +180,7 @@ void policy_init(struct policy *policy, struct policy_node *nodes, __u32 *bucket
 	policy->max_unused_warm_slots = max_unused_warm_slots;
 	policy->nr_warm = 0;
 	policy->nr_cold = nr_slots;
+	policy->nr_taken = 0;
 	policy->warm.head = POLICY_NO_SLOT;
 	policy->warm.tail = POLICY_NO_SLOT;
 	policy->cold.head = POLICY_NO_SLOT;
@@ -228,7 +231,7 @@ __u32 policy_alloc(struct policy *policy, struct policy_affinity affinity,
 		}
 	}
 
-	take(policy, slot);
+	take(policy, slot, POLICY_STATE_USED);
 	policy->nodes[slot].affinity = affinity;
 	return slot;
 }
@@ -240,14 +243,14 @@ __u32 policy_alloc(struct policy *policy, struct policy_affinity affinity,
  * @affinity: what it will be used for
  * @placement: where it goes how warm the slot was
  *
- * Return: false, and nothing has changed, if the slot is used.
+ * Return: false, and nothing has changed, if the slot is used or taken.
  */
 bool policy_alloc_exact(struct policy *policy, __u32 slot, struct policy_affinity affinity,
 			enum policy_placement *placement)
 {
 	struct policy_node *node = &policy->nodes[slot];
 
-	if (node->state == POLICY_STATE_USED)
+	if (node->state == POLICY_STATE_USED || node->state == POLICY_STATE_TAKEN)
 		return false;
 
 	if (node->state == POLICY_STATE_COLD)
@@ -257,7 +260,7 @@ bool policy_alloc_exact(struct policy *policy, __u32 slot, struct policy_affinit
 	else
 		*placement = POLICY_RECYCLED;
 
-	take(policy, slot);
+	take(policy, slot, POLICY_STATE_USED);
 	node->affinity = affinity;
 	return true;
 }
@@ -282,7 +285,7 @@ void policy_free(struct policy *policy, __u32 slot)
  * policy_take_victim() - take the warm slot that can be spared best
  * @policy: the policy
  *
- * Return: The slot, used now, for the caller to decommit and to hand to
+ * Return: The slot, taken, for the caller to decommit and to hand to
  * policy_put_cold(), or POLICY_NO_SLOT if none is warm.
  */
 __u32 policy_take_victim(struct policy *policy)
@@ -290,7 +293,7 @@ __u32 policy_take_victim(struct policy *policy)
 	__u32 slot = warm_victim(policy);
 
 	if (slot != POLICY_NO_SLOT)
-		take(policy, slot);
+		take(policy, slot, POLICY_STATE_TAKEN);
 	return slot;
 }
 
@@ -309,7 +312,7 @@ __u32 policy_take_affine(struct policy *policy, struct policy_affinity affinity)
 	if (newest == POLICY_NO_SLOT)
 		return POLICY_NO_SLOT;
 	oldest = policy->nodes[newest].newer;
-	take(policy, oldest);
+	take(policy, oldest, POLICY_STATE_TAKEN);
 	return oldest;
 }
 
@@ -318,26 +321,28 @@ __u32 policy_take_affine(struct policy *policy, struct policy_affinity affinity)
  * @policy: the policy
  * @slot: the slot
  *
- * Return: true if the slot was warm; it is used now, as with
+ * Return: true if the slot was warm; it is taken now, as with
  * policy_take_victim().
  */
 bool policy_take_exact(struct policy *policy, __u32 slot)
 {
 	if (policy->nodes[slot].state != POLICY_STATE_WARM)
 		return false;
-	take(policy, slot);
+	take(policy, slot, POLICY_STATE_TAKEN);
 	return true;
 }
 
 /**
- * policy_put_cold() - make a used slot cold, next in turn among the cold ones
+ * policy_put_cold() - make a slot cold, next in turn among the cold ones
  * @policy: the policy
- * @slot: a used slot that holds nothing any more
+ * @slot: a used or taken slot that holds nothing any more
  */
 void policy_put_cold(struct policy *policy, __u32 slot)
 {
 	struct policy_node *node = &policy->nodes[slot];
 
+	if (node->state == POLICY_STATE_TAKEN)
+		policy->nr_taken--;
 	node->affinity.domain = 0;
 	node->affinity.key = 0;
 	node->state = POLICY_STATE_COLD;

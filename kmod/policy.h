@@ -30,12 +30,13 @@ enum policy_state {
 	POLICY_STATE_COLD,
 	POLICY_STATE_WARM,
 	POLICY_STATE_USED,
+	POLICY_STATE_TAKEN,
 };
 
 /*
  * One slot as the policy sees it. A cold slot is on the cold list; a warm one
  * is on the warm list and, if it has an affinity, in the ring of that
- * affinity; a used one is on no list.
+ * affinity; a used one, and one taken to be decommitted, are on no list.
  */
 struct policy_node {
 	struct policy_affinity affinity;
@@ -56,7 +57,7 @@ struct policy {
 	__u32 bucket_mask;
 	__u64 seed;
 	__u64 max_unused_warm_slots;
-	__u32 nr_warm, nr_cold;
+	__u32 nr_warm, nr_cold, nr_taken;
 	struct policy_list warm;	/* least recently used first */
 	struct policy_list cold;	/* next to be taken first */
 };

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A client: an open file, the process that it is bound to, and its end.
+ *
+ * A client's page table entries are in one process only. So the first process
+ * that maps the file or allocates from it has it for itself, until nothing is
+ * mapped and nothing allocated any more.
+ *
+ * Each client has an address_space of its own, that of an inode which nobody
+ * else sees, so that mapping_zap() touches one client's VMAs and no other's.
+ */
+#include <linux/fs.h>
+#include <linux/fs_context.h>
+#include <linux/module.h>
+#include <linux/mount.h>
+#include <linux/pseudo_fs.h>
+#include <linux/sched/mm.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+
+#include "client.h"
+
+#define CLIENT_FS_MAGIC 0x736c6f74
+
+static int client_fs_init_context(struct fs_context *context)
+{
+	return init_pseudo(context, CLIENT_FS_MAGIC) ? 0 : -ENOMEM;
+}
+
+static struct file_system_type client_fs_type = {
+	.name = "slotpool",
+	.owner = THIS_MODULE,
+	.init_fs_context = client_fs_init_context,
+	.kill_sb = kill_anon_super,
+};
+
+static struct vfsmount *client_fs_mount;
+static int client_fs_users;
+
+static struct inode *client_inode_create(void)
+{
+	struct inode *inode;
+	int err;
+
+	err = simple_pin_fs(&client_fs_type, &client_fs_mount, &client_fs_users);
+	if (err)
+		return ERR_PTR(err);
+	inode = alloc_anon_inode(client_fs_mount->mnt_sb);
+	if (IS_ERR(inode))
+		simple_release_fs(&client_fs_mount, &client_fs_users);
+	return inode;
+}
+
+static void client_inode_destroy(struct inode *inode)
+{
+	/* The inode first: the mount must outlive it. */
+	iput(inode);
+	simple_release_fs(&client_fs_mount, &client_fs_users);
+}
+
+/**
+ * client_open() - make an open file a client
+ * @pool: the pool
+ * @file: the file
+ *
+ * Context: Process context, may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int client_open(struct pool *pool, struct file *file)
+{
+	struct client *client;
+	int err;
+
+	client = kzalloc(sizeof(*client), GFP_KERNEL_ACCOUNT);
+	if (!client)
+		return -ENOMEM;
+	client->inode = client_inode_create();
+	if (IS_ERR(client->inode)) {
+		err = PTR_ERR(client->inode);
+		goto free_client;
+	}
+	client->pool = pool;
+	atomic_set(&client->users, 0);
+	spin_lock_init(&client->lock);
+	pool_client_init(pool, &client->slots, client->inode->i_mapping);
+
+	file->private_data = client;
+	file->f_mapping = client->inode->i_mapping;
+	return 0;
+
+free_client:
+	kfree(client);
+	return err;
+}
+
+/**
+ * client_release() - the last reference to the file is gone
+ * @inode: the device's inode
+ * @file: the file
+ *
+ * A mapping refers to the file, and so does a call: none is left.
+ *
+ * Context: Process context, may sleep.
+ * Return: 0
+ */
+int client_release(struct inode *inode, struct file *file)
+{
+	struct client *client = file->private_data;
+
+	WARN_ON(atomic_read(&client->users));
+	pool_client_release(client->pool, &client->slots);
+	/* What is left of closing the file doesn't look at the mapping. */
+	file->f_mapping = inode->i_mapping;
+	client_inode_destroy(client->inode);
+	if (client->mm)
+		mmdrop(client->mm);
+	kfree(client);
+	return 0;
+}
+
+/**
+ * client_show_fdinfo() - what /proc/PID/fdinfo/FD says of a client
+ * @seq: where to
+ * @file: the file
+ *
+ * Neither RSS nor the OOM killer see pages of slots; here they can be seen.
+ *
+ * Context: Process context.
+ */
+void client_show_fdinfo(struct seq_file *seq, struct file *file)
+{
+	struct client *client = file->private_data;
+
+	seq_printf(seq, "slotpool-slots:\t%d\n", atomic_read(&client->slots.slots.nr_owned));
+	seq_printf(seq, "slotpool-memory:\t%ld kB\n",
+		   atomic_long_read(&client->slots.slots.nr_pages) << (PAGE_SHIFT - 10));
+}
+
+/**
+ * client_enter() - bind a client to the caller's process, for a while at least
+ * @client: the client
+ *
+ * Context: Process context.
+ * Return: 0, and client_leave() is due; or -EPERM if the client is bound to
+ * another process.
+ */
+int client_enter(struct client *client)
+{
+	struct mm_struct *old = NULL;
+
+	if (!atomic_inc_not_zero(&client->users)) {
+		spin_lock(&client->lock);
+		if (!atomic_inc_not_zero(&client->users)) {
+			/*
+			 * No call is under way: with users at 0 they start
+			 * here. So nothing can be allocated meanwhile.
+			 */
+			if (client->mm != current->mm && current->mm &&
+			    !atomic_read(&client->slots.slots.nr_owned)) {
+				old = client->mm;
+				client->mm = current->mm;
+				mmgrab(client->mm);
+			}
+			/* The new mm is to be seen by who sees the user. */
+			smp_mb__before_atomic();
+			atomic_inc(&client->users);
+		}
+		spin_unlock(&client->lock);
+		if (old)
+			mmdrop(old);
+	}
+	if (client->mm == current->mm && current->mm)
+		return 0;
+	client_leave(client);
+	return -EPERM;
+}
+
+/**
+ * client_get() - count one more user of a client that has users
+ * @client: the client
+ */
+void client_get(struct client *client)
+{
+	atomic_inc(&client->users);
+}
+
+/**
+ * client_leave() - undo client_enter() or client_get()
+ * @client: the client
+ */
+void client_leave(struct client *client)
+{
+	/* What was allocated is to be seen by who sees the user gone. */
+	smp_mb__before_atomic();
+	atomic_dec(&client->users);
+}

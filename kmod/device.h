@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SLOTPOOL_DEVICE_H
+#define SLOTPOOL_DEVICE_H
+
+#include <linux/miscdevice.h>
+
+struct pool;
+
+/**
+ * struct pool_device - the device node of a pool
+ * @misc: the device
+ * @pool: invariant: the pool
+ */
+struct pool_device {
+	struct miscdevice misc;
+	struct pool *pool;
+};
+
+#endif /* SLOTPOOL_DEVICE_H */

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Loading and unloading, parameters, and the device of the pool.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/ctype.h>
+#include <linux/fs.h>
+#include <linux/kernel.h>
+#include <linux/kstrtox.h>
+#include <linux/module.h>
+#include <linux/moduleparam.h>
+#include <linux/overflow.h>
+#include <linux/sizes.h>
+#include <linux/string.h>
+
+#include "client.h"
+#include "device.h"
+#include "fault.h"
+#include "ioctl.h"
+#include "pool.h"
+#include "sysfs.h"
+
+static struct pool_config main_config = {
+	.nr_slots = 1000,
+	.slot_size = SZ_4M,
+	.keep_bytes = SZ_1M,
+	.max_unused_warm_slots = 100,
+	.reserve_pages = 4096,
+	.overcommit = true,
+};
+
+/* A number of bytes, with an optional suffix K, M, G or T. */
+static int main_set_size(const char *value, const struct kernel_param *param)
+{
+	static const char suffixes[] = "KMGT";
+	size_t digits = strspn(value, "0123456789");
+	unsigned int shift = 0;
+	char number[24];
+	u64 size;
+	int err;
+
+	/* memparse() wraps around where a number is too large. */
+	if (digits >= sizeof(number))
+		return -EINVAL;
+	memcpy(number, value, digits);
+	number[digits] = '\0';
+	err = kstrtou64(number, 10, &size);
+	if (err)
+		return err;
+
+	value += digits;
+	if (*value && strchr(suffixes, toupper(*value))) {
+		shift = 10 * (strchr(suffixes, toupper(*value)) - suffixes + 1);
+		value++;
+	}
+	if (*value == '\n')
+		value++;
+	if (*value || check_shl_overflow(size, shift, &size))
+		return -EINVAL;
+	*(u64 *)param->arg = size;
+	return 0;
+}
+
+static int main_get_size(char *buffer, const struct kernel_param *param)
+{
+	return sysfs_emit(buffer, "%llu\n", *(u64 *)param->arg);
+}
+
+static const struct kernel_param_ops main_size_ops = {
+	.set = main_set_size,
+	.get = main_get_size,
+};
+
+module_param_named(nr_slots, main_config.nr_slots, uint, 0444);
+MODULE_PARM_DESC(nr_slots, "Slots in the pool (default 1000)");
+module_param_cb(slot_size, &main_size_ops, &main_config.slot_size, 0444);
+MODULE_PARM_DESC(slot_size, "Bytes of a slot that can be used, K/M/G (default 4M)");
+module_param_cb(slot_stride, &main_size_ops, &main_config.slot_stride, 0444);
+MODULE_PARM_DESC(slot_stride, "Bytes from slot to slot, K/M/G (default 2 * slot_size)");
+module_param_named(max_unused_warm_slots, main_config.max_unused_warm_slots, ullong, 0444);
+MODULE_PARM_DESC(max_unused_warm_slots,
+		 "Warm slots from which on no cold ones are taken (default 100)");
+module_param_named(nr_shards, main_config.nr_shards, uint, 0444);
+MODULE_PARM_DESC(nr_shards, "Parts with a placement rule of their own (default by CPUs)");
+module_param_named(reserve_pages, main_config.reserve_pages, ulong, 0444);
+MODULE_PARM_DESC(reserve_pages, "Pages set aside for the pool (default 4096)");
+module_param_named(overcommit, main_config.overcommit, bool, 0444);
+MODULE_PARM_DESC(overcommit, "Take pages of the system beyond the reserve (default Y)");
+module_param_cb(keep_bytes, &main_size_ops, &main_config.keep_bytes, 0444);
+MODULE_PARM_DESC(keep_bytes, "Bytes that a reset overwrites at most, K/M/G (default 1M)");
+module_param_named(max_client_pages, main_config.max_client_pages, ulong, 0444);
+MODULE_PARM_DESC(max_client_pages, "Pages that a client's slots may hold (default 0, no bound)");
+
+static int main_open(struct inode *inode, struct file *file)
+{
+	/* The misc core has put its device there. */
+	struct miscdevice *misc = file->private_data;
+
+	return client_open(container_of(misc, struct pool_device, misc)->pool, file);
+}
+
+static const struct file_operations main_fops = {
+	.owner = THIS_MODULE,
+	.open = main_open,
+	.release = client_release,
+	.unlocked_ioctl = ioctl_run,
+	.compat_ioctl = compat_ptr_ioctl,
+	.mmap = fault_mmap,
+	.show_fdinfo = client_show_fdinfo,
+};
+
+static struct pool_device main_device = {
+	.misc = {
+		.minor = MISC_DYNAMIC_MINOR,
+		.name = "slotpool0",
+		.fops = &main_fops,
+		.groups = sysfs_groups,
+		.mode = 0660,
+	},
+};
+
+static int __init main_init(void)
+{
+	int err;
+
+	main_device.pool = pool_create(&main_config);
+	if (IS_ERR(main_device.pool))
+		return PTR_ERR(main_device.pool);
+	err = misc_register(&main_device.misc);
+	if (err)
+		pool_destroy(main_device.pool);
+	return err;
+}
+
+static void __exit main_exit(void)
+{
+	misc_deregister(&main_device.misc);
+	/* A client holds the module: there is none. */
+	pool_destroy(main_device.pool);
+}
+
+module_init(main_init);
+module_exit(main_exit);
+
+MODULE_DESCRIPTION("Pools of memory slots with affinity for isolate hosts");
+MODULE_AUTHOR("The slotpool authors");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Page table entries: the only file that puts them in or takes them out.
+ *
+ * All are PFN entries marked special, so that get_user_pages() refuses them
+ * and no reference to a page can be taken through them. (KVM takes one all the
+ * same; that is why reserve.c looks at the reference count of what comes back.)
+ *
+ * The callers hold the slot's mutex, so that an entry is never put in behind
+ * the back of somebody who takes the slot's entries out.
+ */
+#include "mapping.h"
+
+/**
+ * mapping_insert_shared() - map a page that others see too
+ * @vmf: the fault
+ * @page: the page, which nobody may write to
+ *
+ * The entry is read-only whatever the VMA allows: a write faults into
+ * .pfn_mkwrite. The private variant of the protection is the one without the
+ * write bit. Nothing happens if an entry is there already.
+ *
+ * Context: Process context, in a fault, holding the slot's mutex.
+ * Return: VM_FAULT_NOPAGE, or VM_FAULT_OOM without memory for a page table.
+ */
+vm_fault_t mapping_insert_shared(struct vm_fault *vmf, struct page *page)
+{
+	pgprot_t prot = vm_get_page_prot(vmf->vma->vm_flags & ~VM_SHARED);
+
+	return vmf_insert_pfn_prot(vmf->vma, vmf->address, page_to_pfn(page), prot);
+}
+
+/**
+ * mapping_insert_private() - map a page that the slot owns
+ * @vmf: the fault
+ * @page: the page
+ *
+ * The entry is as writable as the VMA allows. Nothing happens if an entry is
+ * there already.
+ *
+ * Context: Process context, in a fault, holding the slot's mutex.
+ * Return: VM_FAULT_NOPAGE, or VM_FAULT_OOM without memory for a page table.
+ */
+vm_fault_t mapping_insert_private(struct vm_fault *vmf, struct page *page)
+{
+	pgprot_t prot = vm_get_page_prot(vmf->vma->vm_flags);
+
+	return vmf_insert_pfn_prot(vmf->vma, vmf->address, page_to_pfn(page), prot);
+}
+
+/**
+ * mapping_zap() - take out all entries for a range of the device's offsets
+ * @mapping: a client's address space
+ * @first: the first offset in pages
+ * @nr_pages: how many pages
+ *
+ * Finds them in every VMA of the client, also where a slot is mapped twice,
+ * and has flushed the TLBs when it returns: nobody can reach the pages through
+ * the entries any more.
+ *
+ * Context: Process context, holding the slot's mutex. Takes i_mmap_rwsem and
+ * page table locks.
+ */
+void mapping_zap(struct address_space *mapping, pgoff_t first, pgoff_t nr_pages)
+{
+	/* unmap_mapping_pages() takes 0 for everything up to the end. */
+	if (nr_pages)
+		unmap_mapping_pages(mapping, first, nr_pages, true);
+}

@@ -1,0 +1,818 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A pool: geometry, shards, budget; allocation, free, eviction, purge.
+ *
+ * A slot's place in the policy and its contents change one after the other,
+ * never under one lock. What keeps them together is who may touch a slot:
+ *
+ * - A slot on a list of the policy is free, and its owner is NULL.
+ * - Who takes a slot off the lists, under the shard's lock, is the only one to
+ *   put it back or to give it an owner.
+ * - The release of a client empties the client's free slots under their
+ *   mutexes wherever they are: a slot that somebody else has just taken is
+ *   found empty by them, and that is all.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/mm.h>
+#include <linux/overflow.h>
+#include <linux/random.h>
+#include <linux/sched.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include "pool.h"
+
+#define POOL_MAX_SLOTS ((unsigned int)SZ_16M)
+#define POOL_MAX_SHARDS 16U
+#define POOL_MIN_SLOTS_TO_SHARD 128U
+
+static struct pool_shard *pool_shard(struct pool *pool, u32 index)
+{
+	u32 each = pool->config.nr_slots / pool->nr_shards;
+	u32 larger = pool->config.nr_slots % pool->nr_shards;
+	u32 boundary = larger * (each + 1);
+
+	if (index < boundary)
+		return &pool->shards[index / (each + 1)];
+	return &pool->shards[larger + (index - boundary) / each];
+}
+
+static struct slot *pool_slot_create(struct pool *pool, u32 index)
+{
+	struct slot *slot = pool_slot(pool, index);
+
+	if (slot)
+		return slot;
+	/*
+	 * Only who has taken the slot from its policy comes here: nobody else
+	 * creates it at the same time.
+	 */
+	slot = slot_create(&pool->memory, index, (pgoff_t)index * pool->stride_pages);
+	if (slot) {
+		/* Lets pool_slot() see it complete. */
+		smp_store_release(&pool->slots[index], slot);
+	}
+	return slot;
+}
+
+static int pool_check_config(struct pool_config *config)
+{
+	u64 bytes;
+
+	if (!config->nr_slots || config->nr_slots > POOL_MAX_SLOTS) {
+		pr_err("nr_slots=%u is not between 1 and %u\n", config->nr_slots, POOL_MAX_SLOTS);
+		return -EINVAL;
+	}
+	if (config->nr_shards > config->nr_slots) {
+		pr_err("nr_shards=%u is more than nr_slots=%u\n", config->nr_shards,
+		       config->nr_slots);
+		return -EINVAL;
+	}
+	if (!config->slot_size || !PAGE_ALIGNED(config->slot_size)) {
+		pr_err("slot_size=%llu is not a multiple of the page size, %lu\n",
+		       config->slot_size, PAGE_SIZE);
+		return -EINVAL;
+	}
+	if (!config->slot_stride && check_mul_overflow(config->slot_size, (u64)2,
+						       &config->slot_stride)) {
+		pr_err("slot_size=%llu is too large\n", config->slot_size);
+		return -EINVAL;
+	}
+	if (!PAGE_ALIGNED(config->slot_stride)) {
+		pr_err("slot_stride=%llu is not a multiple of the page size, %lu\n",
+		       config->slot_stride, PAGE_SIZE);
+		return -EINVAL;
+	}
+	if (config->slot_stride < config->slot_size) {
+		pr_err("slot_stride=%llu is less than slot_size=%llu\n", config->slot_stride,
+		       config->slot_size);
+		return -EINVAL;
+	}
+	if (!PAGE_ALIGNED(config->keep_bytes)) {
+		pr_err("keep_bytes=%llu is not a multiple of the page size, %lu\n",
+		       config->keep_bytes, PAGE_SIZE);
+		return -EINVAL;
+	}
+	/* File offsets are signed. */
+	if (check_mul_overflow(config->slot_stride, (u64)config->nr_slots, &bytes) ||
+	    bytes > LLONG_MAX) {
+		pr_err("nr_slots=%u times slot_stride=%llu is too large\n", config->nr_slots,
+		       config->slot_stride);
+		return -EINVAL;
+	}
+	if (!config->overcommit && !config->reserve_pages) {
+		pr_err("overcommit=0 needs reserve_pages: there is nothing to commit\n");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static bool pool_fits_memory(const struct pool_config *config)
+{
+	u64 per_slot = sizeof(struct slot *) + sizeof(struct policy_node) + 2 * sizeof(u32);
+	u64 pages = DIV_ROUND_UP_ULL(per_slot * config->nr_slots, PAGE_SIZE);
+
+	return !check_add_overflow(pages, (u64)config->reserve_pages, &pages) &&
+	       pages <= (u64)max(0L, si_mem_available());
+}
+
+static u64 pool_shard_warm_slots(struct pool *pool, u32 shard, u64 max_unused_warm_slots)
+{
+	u64 remainder;
+	u64 each = div64_u64_rem(max_unused_warm_slots, pool->nr_shards, &remainder);
+
+	return each + (shard < remainder);
+}
+
+static int pool_init_shards(struct pool *pool)
+{
+	const struct pool_config *config = &pool->config;
+	u32 each = config->nr_slots / pool->nr_shards;
+	u32 larger = config->nr_slots % pool->nr_shards;
+	size_t nr_buckets = 0;
+	u32 *buckets;
+	u32 first = 0;
+	u32 i;
+
+	for (i = 0; i < pool->nr_shards; i++)
+		nr_buckets += policy_nr_buckets(each + (i < larger));
+
+	pool->shards = kvcalloc(pool->nr_shards, sizeof(*pool->shards), GFP_KERNEL);
+	pool->nodes = kvcalloc(config->nr_slots, sizeof(*pool->nodes), GFP_KERNEL);
+	pool->buckets = kvcalloc(nr_buckets, sizeof(*pool->buckets), GFP_KERNEL);
+	if (!pool->shards || !pool->nodes || !pool->buckets)
+		return -ENOMEM;
+
+	buckets = pool->buckets;
+	for (i = 0; i < pool->nr_shards; i++) {
+		struct pool_shard *shard = &pool->shards[i];
+		u32 nr_slots = each + (i < larger);
+
+		spin_lock_init(&shard->lock);
+		shard->first = first;
+		policy_init(&shard->policy, pool->nodes + first, buckets, nr_slots,
+			    pool_shard_warm_slots(pool, i, config->max_unused_warm_slots),
+			    get_random_u64());
+		first += nr_slots;
+		buckets += policy_nr_buckets(nr_slots);
+		cond_resched();
+	}
+	return 0;
+}
+
+/**
+ * pool_create() - set a pool up
+ * @config: what it shall be like
+ *
+ * Says in the log what is wrong with a configuration that can't be.
+ *
+ * Context: Process context, may sleep.
+ * Return: The pool, or an ERR_PTR(): -EINVAL for an impossible configuration,
+ * -ENOMEM without memory for it or for its reserve, -EINTR if the task is
+ * being killed.
+ */
+struct pool *pool_create(const struct pool_config *config)
+{
+	struct pool *pool;
+	int err;
+
+	pool = kzalloc(sizeof(*pool), GFP_KERNEL);
+	if (!pool)
+		return ERR_PTR(-ENOMEM);
+	pool->config = *config;
+	config = &pool->config;
+
+	err = pool_check_config(&pool->config);
+	if (err)
+		goto free_pool;
+	if (!pool_fits_memory(config)) {
+		pr_err("nr_slots=%u and reserve_pages=%lu need more memory than is available\n",
+		       config->nr_slots, config->reserve_pages);
+		err = -ENOMEM;
+		goto free_pool;
+	}
+
+	mutex_init(&pool->config_lock);
+	init_waitqueue_head(&pool->settled);
+	pool->slot_pages = config->slot_size >> PAGE_SHIFT;
+	pool->stride_pages = config->slot_stride >> PAGE_SHIFT;
+	pool->nr_pages = pool->stride_pages * config->nr_slots;
+	pool->keep_pages = config->keep_bytes >> PAGE_SHIFT;
+	pool->nr_shards = config->nr_shards;
+	if (!pool->nr_shards)
+		pool->nr_shards = config->nr_slots < POOL_MIN_SLOTS_TO_SHARD ? 1 :
+				  min(num_possible_cpus(), POOL_MAX_SHARDS);
+
+	pool->memory.overcommit = config->overcommit;
+	err = -ENOMEM;
+	pool->memory.stats = alloc_percpu(struct stats);
+	if (!pool->memory.stats)
+		goto no_memory;
+	pool->slots = kvcalloc(config->nr_slots, sizeof(*pool->slots), GFP_KERNEL);
+	if (!pool->slots)
+		goto no_memory;
+	err = pool_init_shards(pool);
+	if (err)
+		goto no_memory;
+	err = reserve_init(&pool->memory.reserve, config->reserve_pages);
+	if (err)
+		goto no_memory;
+	return pool;
+
+no_memory:
+	pr_err("no memory for nr_slots=%u and reserve_pages=%lu\n", config->nr_slots,
+	       config->reserve_pages);
+	kvfree(pool->buckets);
+	kvfree(pool->nodes);
+	kvfree(pool->shards);
+	kvfree(pool->slots);
+	free_percpu(pool->memory.stats);
+free_pool:
+	kfree(pool);
+	return ERR_PTR(err);
+}
+
+/**
+ * pool_destroy() - undo pool_create()
+ * @pool: a pool without clients
+ *
+ * Context: Process context, may sleep.
+ */
+void pool_destroy(struct pool *pool)
+{
+	u32 i;
+
+	for (i = 0; i < pool->config.nr_slots; i++) {
+		slot_destroy(pool->slots[i]);
+		cond_resched();
+	}
+	reserve_destroy(&pool->memory.reserve);
+	kvfree(pool->buckets);
+	kvfree(pool->nodes);
+	kvfree(pool->shards);
+	kvfree(pool->slots);
+	free_percpu(pool->memory.stats);
+	kfree(pool);
+}
+
+/**
+ * pool_client_init() - set up what the pool knows of a client
+ * @pool: the pool
+ * @client: the client
+ * @mapping: the client's address space
+ */
+void pool_client_init(struct pool *pool, struct pool_client *client,
+		      struct address_space *mapping)
+{
+	static atomic64_t last_domain;
+
+	slot_client_init(&client->slots, mapping, pool->config.max_client_pages);
+	client->domain = atomic64_inc_return(&last_domain);
+}
+
+static struct policy_affinity pool_affinity(const struct pool_client *client, u64 key)
+{
+	return (struct policy_affinity){ .domain = client->domain, .key = key };
+}
+
+static void pool_put_cold(struct pool *pool, u32 index)
+{
+	struct pool_shard *shard = pool_shard(pool, index);
+
+	spin_lock(&shard->lock);
+	policy_put_cold(&shard->policy, index - shard->first);
+	spin_unlock(&shard->lock);
+	wake_up(&pool->settled);
+}
+
+/* The caller has taken the slot from its policy. */
+static void pool_decommit(struct pool *pool, u32 index)
+{
+	struct slot *slot = pool_slot(pool, index);
+
+	/* NULL if there was no memory to set the slot up. */
+	if (slot) {
+		mutex_lock(&slot->lock);
+		slot_decommit(slot);
+		mutex_unlock(&slot->lock);
+	}
+	pool_put_cold(pool, index);
+}
+
+/* Takes one particular slot away from the policy if it is warm. */
+static bool pool_take_warm(struct pool *pool, u32 index)
+{
+	struct pool_shard *shard = pool_shard(pool, index);
+	bool taken;
+
+	spin_lock(&shard->lock);
+	taken = policy_take_exact(&shard->policy, index - shard->first);
+	spin_unlock(&shard->lock);
+	return taken;
+}
+
+/**
+ * pool_client_release() - free everything that a client owned
+ * @pool: the pool
+ * @client: a client without mappings, which makes no calls any more
+ *
+ * The client's free slots are emptied too: nobody else may see what they hold.
+ *
+ * Context: Process context, may sleep.
+ */
+void pool_client_release(struct pool *pool, struct pool_client *client)
+{
+	struct slot *slot;
+
+	while ((slot = slot_client_first(&client->slots))) {
+		bool owned;
+
+		mutex_lock(&slot->lock);
+		/* Another client may have taken it over just now. */
+		if (slot->client == &client->slots) {
+			owned = slot->owner;
+			slot_decommit(slot);
+			/*
+			 * Under the mutex, so that a warm slot can't be used
+			 * and freed by somebody else in between. One that
+			 * somebody has taken from the policy is theirs.
+			 */
+			if (owned || pool_take_warm(pool, slot->index))
+				pool_put_cold(pool, slot->index);
+		}
+		mutex_unlock(&slot->lock);
+		cond_resched();
+	}
+	WARN_ON(atomic_long_read(&client->slots.nr_pages));
+}
+
+/*
+ * Takes a slot from the policy. Returns 0, -EBUSY or -ENOSPC, or -EAGAIN if
+ * there will be one in a moment.
+ */
+static int pool_choose(struct pool *pool, struct pool_client *client,
+		       struct pool_request *request)
+{
+	struct policy_affinity affinity = { };
+	struct pool_shard *shard;
+	bool wait = false;
+	u32 home, i, index;
+
+	if (request->terms.has_key)
+		affinity = pool_affinity(client, request->terms.key);
+
+	if (request->exact) {
+		bool found;
+
+		shard = pool_shard(pool, request->slot);
+		index = request->slot - shard->first;
+		spin_lock(&shard->lock);
+		found = policy_alloc_exact(&shard->policy, index, affinity, &request->placement);
+		if (found)
+			shard->nr_allocs[request->placement]++;
+		else
+			wait = shard->policy.nodes[index].state == POLICY_STATE_TAKEN;
+		spin_unlock(&shard->lock);
+		return found ? 0 : wait ? -EAGAIN : -EBUSY;
+	}
+
+	home = raw_smp_processor_id() % pool->nr_shards;
+	for (i = 0; i < pool->nr_shards; i++) {
+		shard = &pool->shards[(home + i) % pool->nr_shards];
+		spin_lock(&shard->lock);
+		index = policy_alloc(&shard->policy, affinity, &request->placement);
+		if (index != POLICY_NO_SLOT)
+			shard->nr_allocs[request->placement]++;
+		else
+			wait |= shard->policy.nr_taken;
+		spin_unlock(&shard->lock);
+		if (index != POLICY_NO_SLOT) {
+			request->slot = shard->first + index;
+			return 0;
+		}
+	}
+	return wait ? -EAGAIN : -ENOSPC;
+}
+
+static bool pool_chosen(struct pool *pool, struct pool_client *client,
+			struct pool_request *request, int *choice)
+{
+	*choice = pool_choose(pool, client, request);
+	return *choice != -EAGAIN;
+}
+
+/**
+ * pool_alloc() - allocate a slot
+ * @pool: the pool
+ * @client: for whom
+ * @request: what is wanted, and what came of it
+ *
+ * Context: Process context, may sleep.
+ * Return: 0; -ENOSPC if all slots are used, -EBUSY if the one wanted is,
+ * -ENOMEM if the reserve can't promise the commitment, -EDQUOT if the client
+ * may not hold as much, -EINTR if the task is being killed.
+ */
+int pool_alloc(struct pool *pool, struct pool_client *client, struct pool_request *request)
+{
+	struct slot *slot;
+	int choice;
+	int err;
+
+	/* What can never be must not cost anybody a warm slot. */
+	if (request->terms.commit > READ_ONCE(pool->memory.reserve.nr_pages))
+		return -ENOMEM;
+	if (request->terms.commit > client->slots.max_pages)
+		return -EDQUOT;
+
+	/* A slot that is being decommitted will be free in a moment. */
+	if (wait_event_killable(pool->settled,
+				pool_chosen(pool, client, request, &choice)))
+		return -EINTR;
+	if (choice)
+		return choice;
+
+	err = -ENOMEM;
+	slot = pool_slot_create(pool, request->slot);
+	if (!slot)
+		goto put_slot;
+
+	do {
+		mutex_lock(&slot->lock);
+		err = slot_assign(slot, &client->slots, &request->terms);
+		mutex_unlock(&slot->lock);
+	} while (err && pool_make_room(pool, client, err));
+	if (err)
+		goto put_slot;
+	return 0;
+
+put_slot:
+	pool_decommit(pool, request->slot);
+	return err;
+}
+
+/* Returns the slot with its mutex held, or NULL if it isn't the client's. */
+static struct slot *pool_lock_owned(struct pool *pool, struct pool_client *client, u32 index)
+{
+	struct slot *slot = pool_slot(pool, index);
+
+	if (!slot)
+		return NULL;
+	mutex_lock(&slot->lock);
+	if (slot->owner == &client->slots)
+		return slot;
+	mutex_unlock(&slot->lock);
+	return NULL;
+}
+
+static u64 slot_held(const struct slot *slot)
+{
+	return (u64)slot->nr_pages << PAGE_SHIFT;
+}
+
+/**
+ * pool_reset() - reset an allocated slot
+ * @pool: the pool
+ * @client: its owner
+ * @index: the slot
+ * @held: where the bytes go that the slot holds afterwards
+ *
+ * Context: Process context, may sleep.
+ * Return: 0, or -ENOENT if @client doesn't own the slot.
+ */
+int pool_reset(struct pool *pool, struct pool_client *client, u32 index, u64 *held)
+{
+	struct slot *slot = pool_lock_owned(pool, client, index);
+
+	if (!slot)
+		return -ENOENT;
+	slot_reset(slot);
+	*held = slot_held(slot);
+	mutex_unlock(&slot->lock);
+	stats_add(pool->memory.stats, STATS_RESETS, 1);
+	return 0;
+}
+
+/**
+ * pool_free() - free an allocated slot
+ * @pool: the pool
+ * @client: its owner
+ * @index: the slot
+ * @decommit: make it cold, not warm
+ * @held: where the bytes go that the slot holds afterwards
+ *
+ * Context: Process context, may sleep.
+ * Return: 0, or -ENOENT if @client doesn't own the slot.
+ */
+int pool_free(struct pool *pool, struct pool_client *client, u32 index, bool decommit, u64 *held)
+{
+	struct slot *slot = pool_lock_owned(pool, client, index);
+
+	if (!slot)
+		return -ENOENT;
+	if (decommit)
+		slot_decommit(slot);
+	else
+		slot_vacate(slot);
+	*held = slot_held(slot);
+	mutex_unlock(&slot->lock);
+
+	if (decommit) {
+		pool_put_cold(pool, index);
+	} else {
+		struct pool_shard *shard = pool_shard(pool, index);
+
+		spin_lock(&shard->lock);
+		policy_free(&shard->policy, index - shard->first);
+		spin_unlock(&shard->lock);
+	}
+	stats_add(pool->memory.stats, STATS_FREES, 1);
+	return 0;
+}
+
+/**
+ * pool_resize() - move the limit of an allocated slot
+ * @pool: the pool
+ * @client: its owner
+ * @index: the slot
+ * @grow_only: leave the slot alone if its limit is as high already
+ * @limit: the new limit in pages
+ * @commit: the new commitment in pages
+ * @old_limit: where the bytes go that were accessible before
+ *
+ * Context: Process context, may sleep.
+ * Return: 0; -ENOENT if @client doesn't own the slot, -ENOMEM or -EDQUOT as
+ * pool_alloc(), and nothing has changed.
+ */
+int pool_resize(struct pool *pool, struct pool_client *client, u32 index, bool grow_only,
+		unsigned long limit, unsigned long commit, u64 *old_limit)
+{
+	int err = 0;
+
+	if (commit > READ_ONCE(pool->memory.reserve.nr_pages))
+		return -ENOMEM;
+	if (commit > client->slots.max_pages)
+		return -EDQUOT;
+
+	do {
+		struct slot *slot = pool_lock_owned(pool, client, index);
+
+		if (!slot)
+			return -ENOENT;
+		*old_limit = (u64)slot->terms.limit << PAGE_SHIFT;
+		if (!grow_only || limit > slot->terms.limit)
+			err = slot_resize(slot, limit, commit);
+		mutex_unlock(&slot->lock);
+	} while (err && pool_make_room(pool, client, err));
+	return err;
+}
+
+/**
+ * pool_purge_slot() - decommit a free slot that a client used last
+ * @pool: the pool
+ * @client: the client
+ * @index: the slot
+ *
+ * Context: Process context, may sleep.
+ * Return: 0, or -ENOENT if the slot isn't such a one.
+ */
+int pool_purge_slot(struct pool *pool, struct pool_client *client, u32 index)
+{
+	struct slot *slot = pool_slot(pool, index);
+	int err = -ENOENT;
+
+	if (!slot)
+		return err;
+	mutex_lock(&slot->lock);
+	/* Under the mutex, so that the slot stays this client's. */
+	if (slot->client == &client->slots && !slot->owner && pool_take_warm(pool, index)) {
+		slot_decommit(slot);
+		pool_put_cold(pool, index);
+		err = 0;
+	}
+	mutex_unlock(&slot->lock);
+	return err;
+}
+
+/**
+ * pool_purge_all() - decommit all free slots that a client used last
+ * @pool: the pool
+ * @client: the client
+ *
+ * Context: Process context, may sleep.
+ * Return: The number of slots decommitted.
+ */
+u32 pool_purge_all(struct pool *pool, struct pool_client *client)
+{
+	u32 purged = 0;
+	u32 i;
+
+	for (i = 0; i < pool->config.nr_slots; i++) {
+		struct slot *slot = pool_slot(pool, i);
+
+		/* Only a hint, to pass over others' slots quickly. */
+		if (slot && data_race(slot->client) == &client->slots &&
+		    !pool_purge_slot(pool, client, i))
+			purged++;
+		cond_resched();
+	}
+	return purged;
+}
+
+/**
+ * pool_purge_key() - decommit the free slots of an affinity
+ * @pool: the pool
+ * @client: whose affinity it is
+ * @key: the affinity
+ *
+ * Within a shard, the least recently used slot comes first.
+ *
+ * Context: Process context, may sleep.
+ * Return: The number of slots decommitted.
+ */
+u32 pool_purge_key(struct pool *pool, struct pool_client *client, u64 key)
+{
+	struct policy_affinity affinity = pool_affinity(client, key);
+	u32 purged = 0;
+	u32 i;
+
+	for (i = 0; i < pool->nr_shards; i++) {
+		struct pool_shard *shard = &pool->shards[i];
+		/* Slots that others free meanwhile don't keep us here. */
+		u32 left = shard->policy.nr_slots;
+
+		while (left--) {
+			u32 index;
+
+			spin_lock(&shard->lock);
+			index = policy_take_affine(&shard->policy, affinity);
+			spin_unlock(&shard->lock);
+			if (index == POLICY_NO_SLOT)
+				break;
+			pool_decommit(pool, shard->first + index);
+			purged++;
+			cond_resched();
+		}
+	}
+	return purged;
+}
+
+/* Decommits a warm slot, the least recently used of a shard. */
+static bool pool_evict(struct pool *pool)
+{
+	u32 home = raw_smp_processor_id() % pool->nr_shards;
+	u32 i;
+
+	for (i = 0; i < pool->nr_shards; i++) {
+		struct pool_shard *shard = &pool->shards[(home + i) % pool->nr_shards];
+		u32 index;
+
+		spin_lock(&shard->lock);
+		index = policy_take_victim(&shard->policy);
+		spin_unlock(&shard->lock);
+		if (index != POLICY_NO_SLOT) {
+			pool_decommit(pool, shard->first + index);
+			stats_add(pool->memory.stats, STATS_EVICTIONS, 1);
+			return true;
+		}
+	}
+	return false;
+}
+
+/**
+ * pool_make_room() - give up warm memory that something else needs
+ * @pool: the pool
+ * @client: who needs it
+ * @err: what failed: -ENOMEM for want of pages, -EDQUOT for want of quota
+ *
+ * For want of pages any warm slot serves, one at a time. For want of quota
+ * only the client's own do, and all go at once, so that a client at its bound
+ * doesn't search for one at each fault.
+ *
+ * Context: Process context, holding no slot's mutex. May sleep.
+ * Return: true if it is worth trying again.
+ */
+bool pool_make_room(struct pool *pool, struct pool_client *client, int err)
+{
+	if (err == -ENOMEM)
+		return pool_evict(pool);
+	return err == -EDQUOT && pool_purge_all(pool, client);
+}
+
+/**
+ * pool_describe() - tell what a client's slot is like
+ * @pool: the pool
+ * @client: the client
+ * @index: the slot
+ * @entry: what is told
+ *
+ * Context: Process context, may sleep.
+ * Return: false if @client doesn't own the slot.
+ */
+bool pool_describe(struct pool *pool, struct pool_client *client, u32 index,
+		   struct slotpool_list_entry *entry)
+{
+	struct slot *slot = pool_slot(pool, index);
+
+	/* Most slots are somebody else's: don't wait for their mutexes. */
+	if (!slot || READ_ONCE(slot->owner) != &client->slots)
+		return false;
+	slot = pool_lock_owned(pool, client, index);
+	if (!slot)
+		return false;
+	*entry = (struct slotpool_list_entry){
+		.slot = index,
+		.flags = slot->terms.has_key ? SLOTPOOL_LIST_KEY : 0,
+		.key = slot->terms.key,
+		.limit = (u64)slot->terms.limit << PAGE_SHIFT,
+		.commit = (u64)slot->terms.commit << PAGE_SHIFT,
+		.held = slot_held(slot),
+	};
+	mutex_unlock(&slot->lock);
+	return true;
+}
+
+/**
+ * pool_stat() - read the gauges and counters
+ * @pool: the pool
+ * @client: whose own gauges to read
+ * @stat: where they go
+ *
+ * Context: Process context.
+ */
+void pool_stat(struct pool *pool, struct pool_client *client, struct slotpool_stat *stat)
+{
+	struct reserve *reserve = &pool->memory.reserve;
+	struct stats __percpu *stats = pool->memory.stats;
+	u64 given;
+	u32 i;
+
+	for (i = 0; i < pool->nr_shards; i++) {
+		struct pool_shard *shard = &pool->shards[i];
+
+		spin_lock(&shard->lock);
+		stat->warm_slots += shard->policy.nr_warm;
+		stat->cold_slots += shard->policy.nr_cold;
+		stat->affine_allocs += shard->nr_allocs[POLICY_AFFINE];
+		stat->recycled_allocs += shard->nr_allocs[POLICY_RECYCLED];
+		stat->cold_allocs += shard->nr_allocs[POLICY_COLD];
+		spin_unlock(&shard->lock);
+	}
+	stat->used_slots = pool->config.nr_slots - stat->warm_slots - stat->cold_slots;
+
+	spin_lock(&reserve->lock);
+	stat->reserve_free_pages = reserve->nr_free;
+	stat->committed_pages = reserve->nr_promised;
+	stat->lost_pages = reserve->nr_lost;
+	spin_unlock(&reserve->lock);
+
+	/* In this order, so that the difference is never negative. */
+	given = stats_sum(stats, STATS_GIVEN_PAGES);
+	stat->held_pages = stats_sum(stats, STATS_TAKEN_PAGES) - given;
+	stat->frees = stats_sum(stats, STATS_FREES);
+	stat->resets = stats_sum(stats, STATS_RESETS);
+	stat->reset_pages = stats_sum(stats, STATS_RESET_PAGES);
+	stat->dropped_pages = stats_sum(stats, STATS_DROPPED_PAGES);
+	stat->read_faults = stats_sum(stats, STATS_READ_FAULTS);
+	stat->write_faults = stats_sum(stats, STATS_WRITE_FAULTS);
+	stat->refused_faults = stats_sum(stats, STATS_REFUSED_FAULTS);
+	stat->evictions = stats_sum(stats, STATS_EVICTIONS);
+	stat->client_pages = atomic_long_read(&client->slots.nr_pages);
+}
+
+/**
+ * pool_max_unused_warm_slots() - read N of the placement rule
+ * @pool: the pool
+ *
+ * Context: Any.
+ * Return: N of the whole pool.
+ */
+u64 pool_max_unused_warm_slots(struct pool *pool)
+{
+	return READ_ONCE(pool->config.max_unused_warm_slots);
+}
+
+/**
+ * pool_set_max_unused_warm_slots() - change N of the placement rule
+ * @pool: the pool
+ * @max_unused_warm_slots: N of the whole pool; each shard gets its part
+ *
+ * Context: Process context, may sleep.
+ */
+void pool_set_max_unused_warm_slots(struct pool *pool, u64 max_unused_warm_slots)
+{
+	u32 i;
+
+	mutex_lock(&pool->config_lock);
+	WRITE_ONCE(pool->config.max_unused_warm_slots, max_unused_warm_slots);
+	for (i = 0; i < pool->nr_shards; i++) {
+		struct pool_shard *shard = &pool->shards[i];
+
+		spin_lock(&shard->lock);
+		shard->policy.max_unused_warm_slots =
+			pool_shard_warm_slots(pool, i, max_unused_warm_slots);
+		spin_unlock(&shard->lock);
+	}
+	mutex_unlock(&pool->config_lock);
+}

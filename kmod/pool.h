@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SLOTPOOL_POOL_H
+#define SLOTPOOL_POOL_H
+
+#include <linux/cache.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+
+#include <linux/slotpool.h>
+
+#include "policy.h"
+#include "slot.h"
+
+/**
+ * struct pool_config - what a pool shall be like
+ * @nr_slots: slots
+ * @nr_shards: shards, 0 to choose
+ * @slot_size: bytes of a slot that can be made accessible
+ * @slot_stride: bytes from slot to slot, 0 for twice @slot_size
+ * @keep_bytes: bytes that a reset overwrites at most
+ * @max_unused_warm_slots: N of the placement rule
+ * @reserve_pages: pages to set aside
+ * @max_client_pages: bound of what a client's slots hold, 0 for none
+ * @overcommit: take pages of the system beyond the reserve
+ */
+struct pool_config {
+	unsigned int nr_slots;
+	unsigned int nr_shards;
+	u64 slot_size;
+	u64 slot_stride;
+	u64 keep_bytes;
+	u64 max_unused_warm_slots;
+	unsigned long reserve_pages;
+	unsigned long max_client_pages;
+	bool overcommit;
+};
+
+/**
+ * struct pool_shard - a part of the pool with its own policy
+ * @lock: protects the rest; a spinlock held for list work only
+ * @first: invariant: the first slot of the shard
+ * @policy: which slot next; its slots count from @first
+ * @nr_allocs: allocations by placement
+ */
+struct pool_shard {
+	spinlock_t lock;	/* protects the shard */
+	u32 first;
+	struct policy policy;
+	u64 nr_allocs[3];
+} ____cacheline_aligned_in_smp;
+
+/**
+ * struct pool - a set of equal slots
+ * @config: invariant but for max_unused_warm_slots, which @config_lock protects
+ * @config_lock: see @config
+ * @slot_pages: invariant: pages of a slot that can be made accessible
+ * @stride_pages: invariant: pages from slot to slot
+ * @nr_pages: invariant: pages of the device, guards included
+ * @keep_pages: invariant: pages that a reset overwrites at most
+ * @memory: what the slots draw on
+ * @slots: the slots' contents by index; NULL until a slot is allocated for the
+ *	first time, never changed after
+ * @nr_shards: invariant: length of @shards
+ * @shards: the shards, each with an equal run of slots, the first ones with
+ *	one more where that doesn't come out even
+ * @settled: where ALLOC waits for slots on their way to cold
+ * @nodes: memory of the policies
+ * @buckets: memory of the policies
+ */
+struct pool {
+	struct pool_config config;
+	struct mutex config_lock;	/* protects @config */
+	unsigned long slot_pages;
+	unsigned long stride_pages;
+	unsigned long nr_pages;
+	unsigned long keep_pages;
+	struct slot_memory memory;
+	struct slot **slots;
+	u32 nr_shards;
+	struct pool_shard *shards;
+	wait_queue_head_t settled;
+	struct policy_node *nodes;
+	u32 *buckets;
+};
+
+/**
+ * struct pool_client - what the pool knows of a client
+ * @slots: what its slots know
+ * @domain: a number that no other client has or had, never 0
+ */
+struct pool_client {
+	struct slot_client slots;
+	u64 domain;
+};
+
+/**
+ * struct pool_request - which slot to allocate
+ * @terms: on what terms
+ * @exact: take the slot @slot
+ * @slot: in: see @exact; out: the slot allocated
+ * @placement: out: how it was found
+ */
+struct pool_request {
+	struct slot_terms terms;
+	bool exact;
+	u32 slot;
+	enum policy_placement placement;
+};
+
+struct pool *pool_create(const struct pool_config *config);
+void pool_destroy(struct pool *pool);
+
+void pool_client_init(struct pool *pool, struct pool_client *client,
+		      struct address_space *mapping);
+void pool_client_release(struct pool *pool, struct pool_client *client);
+
+int pool_alloc(struct pool *pool, struct pool_client *client, struct pool_request *request);
+int pool_reset(struct pool *pool, struct pool_client *client, u32 index, u64 *held);
+int pool_free(struct pool *pool, struct pool_client *client, u32 index, bool decommit, u64 *held);
+int pool_resize(struct pool *pool, struct pool_client *client, u32 index, bool grow_only,
+		unsigned long limit, unsigned long commit, u64 *old_limit);
+
+u32 pool_purge_all(struct pool *pool, struct pool_client *client);
+u32 pool_purge_key(struct pool *pool, struct pool_client *client, u64 key);
+int pool_purge_slot(struct pool *pool, struct pool_client *client, u32 index);
+bool pool_make_room(struct pool *pool, struct pool_client *client, int err);
+
+bool pool_describe(struct pool *pool, struct pool_client *client, u32 index,
+		   struct slotpool_list_entry *entry);
+void pool_stat(struct pool *pool, struct pool_client *client, struct slotpool_stat *stat);
+u64 pool_max_unused_warm_slots(struct pool *pool);
+void pool_set_max_unused_warm_slots(struct pool *pool, u64 max_unused_warm_slots);
+
+/* The contents of a slot, or NULL if it was never allocated. */
+static inline struct slot *pool_slot(struct pool *pool, u32 index)
+{
+	/* Pairs with the release in pool_slot_create(). */
+	return smp_load_acquire(&pool->slots[index]);
+}
+
+#endif /* SLOTPOOL_POOL_H */

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Pages set aside, and the way back for every page that leaves a slot.
+ *
+ * Pages are not cleared here: whoever takes one overwrites all of it before
+ * anybody can see it.
+ */
+#include <linux/gfp.h>
+#include <linux/mm.h>
+#include <linux/nodemask.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/topology.h>
+
+#include "reserve.h"
+
+/* In page_private() of the reserve's own pages; others have 0 there. */
+#define RESERVE_OWNED 1UL
+
+/* Fail rather than disturb the rest of the system: a smaller pool will do. */
+#define RESERVE_GFP (GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
+static void reserve_add(struct reserve *reserve, struct page *page)
+{
+	lockdep_assert_held(&reserve->lock);
+
+	list_add(&page->lru, &reserve->free[page_to_nid(page)]);
+	reserve->nr_free++;
+}
+
+static struct page *reserve_alloc(int node)
+{
+	struct page *page = alloc_pages_node(node, RESERVE_GFP, 0);
+
+	if (page)
+		set_page_private(page, RESERVE_OWNED);
+	return page;
+}
+
+static void reserve_free_page(struct page *page)
+{
+	set_page_private(page, 0);
+	__free_page(page);
+}
+
+/**
+ * reserve_init() - set pages aside, spread evenly over the nodes with memory
+ * @reserve: the reserve
+ * @nr_pages: how many
+ *
+ * Context: Process context, may sleep.
+ * Return: 0, -ENOMEM, or -EINTR if the task is being killed. Nothing is left
+ * behind after an error.
+ */
+int reserve_init(struct reserve *reserve, unsigned long nr_pages)
+{
+	int node = first_node(node_states[N_MEMORY]);
+	int i;
+
+	spin_lock_init(&reserve->lock);
+	reserve->nr_pages = 0;
+	reserve->nr_free = 0;
+	reserve->nr_promised = 0;
+	reserve->nr_lost = 0;
+	reserve->free = kcalloc(nr_node_ids, sizeof(*reserve->free), GFP_KERNEL);
+	if (!reserve->free)
+		return -ENOMEM;
+	for (i = 0; i < nr_node_ids; i++)
+		INIT_LIST_HEAD(&reserve->free[i]);
+
+	while (reserve->nr_pages < nr_pages) {
+		struct page *page = reserve_alloc(node);
+
+		if (!page || fatal_signal_pending(current)) {
+			int err = page ? -EINTR : -ENOMEM;
+
+			if (page)
+				reserve_free_page(page);
+			reserve_destroy(reserve);
+			return err;
+		}
+		spin_lock(&reserve->lock);
+		reserve_add(reserve, page);
+		reserve->nr_pages++;
+		spin_unlock(&reserve->lock);
+		node = next_node_in(node, node_states[N_MEMORY]);
+		cond_resched();
+	}
+	return 0;
+}
+
+/**
+ * reserve_destroy() - give all pages back to the system
+ * @reserve: a reserve that all pages have come back to
+ *
+ * Context: Process context, may sleep.
+ */
+void reserve_destroy(struct reserve *reserve)
+{
+	struct page *page, *next;
+	int i;
+
+	WARN_ON(reserve->nr_free != reserve->nr_pages || reserve->nr_promised);
+	for (i = 0; i < nr_node_ids; i++) {
+		list_for_each_entry_safe(page, next, &reserve->free[i], lru) {
+			reserve_free_page(page);
+			cond_resched();
+		}
+	}
+	kfree(reserve->free);
+}
+
+/**
+ * reserve_promise() - keep pages for somebody who will take them later
+ * @reserve: the reserve
+ * @nr_pages: how many more
+ *
+ * Context: Any but interrupts.
+ * Return: false, and nothing is promised, if fewer are free and not promised.
+ */
+bool reserve_promise(struct reserve *reserve, unsigned long nr_pages)
+{
+	bool enough;
+
+	spin_lock(&reserve->lock);
+	enough = nr_pages <= reserve->nr_free - reserve->nr_promised;
+	if (enough)
+		reserve->nr_promised += nr_pages;
+	spin_unlock(&reserve->lock);
+	return enough;
+}
+
+/**
+ * reserve_withdraw() - take a promise back
+ * @reserve: the reserve
+ * @nr_pages: how many of the pages promised are not needed any more
+ *
+ * Context: Any but interrupts.
+ */
+void reserve_withdraw(struct reserve *reserve, unsigned long nr_pages)
+{
+	spin_lock(&reserve->lock);
+	reserve->nr_promised -= nr_pages;
+	spin_unlock(&reserve->lock);
+}
+
+/**
+ * reserve_take() - take a page, of the near node if there is one
+ * @reserve: the reserve
+ * @promised: whether it is one that reserve_promise() keeps for the caller
+ *
+ * Context: Any but interrupts.
+ * Return: A page with unknown contents, all of which the caller overwrites
+ * before it maps it, or NULL if there is none; never NULL if @promised.
+ */
+struct page *reserve_take(struct reserve *reserve, bool promised)
+{
+	int node = numa_mem_id();
+	struct page *page = NULL;
+
+	spin_lock(&reserve->lock);
+	if (promised)
+		reserve->nr_promised--;
+	if (reserve->nr_free > reserve->nr_promised) {
+		while (list_empty(&reserve->free[node]))
+			node = next_node_in(node, node_states[N_MEMORY]);
+		page = list_first_entry(&reserve->free[node], struct page, lru);
+		list_del(&page->lru);
+		reserve->nr_free--;
+	}
+	spin_unlock(&reserve->lock);
+	return page;
+}
+
+/*
+ * KVM, for one, can hold a reference to a page that it found through a page
+ * table entry, and go on writing to it; and a page that the hardware reported
+ * bad must not be used again. Such a page gets its last use here.
+ */
+static bool reserve_page_usable(struct page *page)
+{
+	return page_count(page) == 1 && !PageHWPoison(page);
+}
+
+/**
+ * reserve_give() - take in a page that leaves a slot
+ * @reserve: the reserve
+ * @page: a page that is not mapped any more, from reserve_take() or from the
+ *	page allocator
+ * @promise: promise its giver a page in its place
+ *
+ * A page of the reserve goes back to it, or another one in its place if
+ * something else still refers to it or it is bad. A page of the allocator,
+ * which is charged to a cgroup, goes back there.
+ *
+ * Context: Process context, may sleep.
+ * Return: true if a page was promised.
+ */
+bool reserve_give(struct reserve *reserve, struct page *page, bool promise)
+{
+	bool owned = page_private(page) == RESERVE_OWNED;
+
+	if (unlikely(!reserve_page_usable(page))) {
+		int node = page_to_nid(page);
+
+		set_page_private(page, 0);
+		put_page(page);
+		page = owned ? reserve_alloc(node) : NULL;
+		spin_lock(&reserve->lock);
+		reserve->nr_lost++;
+		if (owned && !page)
+			reserve->nr_pages--;
+		spin_unlock(&reserve->lock);
+		if (!page)
+			return false;
+	} else if (!owned) {
+		__free_page(page);
+		return false;
+	}
+
+	spin_lock(&reserve->lock);
+	reserve_add(reserve, page);
+	if (promise)
+		reserve->nr_promised++;
+	spin_unlock(&reserve->lock);
+	return promise;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SLOTPOOL_RESERVE_H
+#define SLOTPOOL_RESERVE_H
+
+#include <linux/mm_types.h>
+#include <linux/spinlock.h>
+
+/**
+ * struct reserve - pages that were set aside when the pool was created
+ * @lock: protects the rest; innermost of all locks
+ * @free: free pages of each NUMA node, with the most recently used first
+ * @nr_pages: pages that were set aside, less those that were lost and could
+ *	not be replaced
+ * @nr_free: pages on @free
+ * @nr_promised: of these, pages that only who was promised them may take;
+ *	never more than @nr_free
+ * @nr_lost: pages that came back unusable
+ */
+struct reserve {
+	spinlock_t lock;	/* protects all fields */
+	struct list_head *free;
+	unsigned long nr_pages;
+	unsigned long nr_free;
+	unsigned long nr_promised;
+	unsigned long nr_lost;
+};
+
+int reserve_init(struct reserve *reserve, unsigned long nr_pages);
+void reserve_destroy(struct reserve *reserve);
+bool reserve_promise(struct reserve *reserve, unsigned long nr_pages);
+void reserve_withdraw(struct reserve *reserve, unsigned long nr_pages);
+struct page *reserve_take(struct reserve *reserve, bool promised);
+bool reserve_give(struct reserve *reserve, struct page *page, bool promise);
+
+#endif /* SLOTPOOL_RESERVE_H */

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SLOTPOOL_SLOT_H
+#define SLOTPOOL_SLOT_H
+
+#include <linux/mm_types.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/xarray.h>
+
+#include "reserve.h"
+#include "stats.h"
+
+/**
+ * struct slot_memory - what all slots of a pool draw on
+ * @reserve: pages set aside
+ * @overcommit: take pages of the system when the reserve has none
+ * @stats: event counters
+ *
+ * @overcommit and @stats are invariant.
+ */
+struct slot_memory {
+	struct reserve reserve;
+	bool overcommit;
+	struct stats __percpu *stats;
+};
+
+/**
+ * struct slot_client - what a slot knows of the client that uses it
+ * @mapping: the client's address space, where its page table entries are found
+ * @max_pages: bound of @nr_pages
+ * @nr_pages: private pages of the client's slots and pages promised to them
+ * @nr_owned: slots allocated by the client
+ * @lock: protects @slots; inside a slot's mutex
+ * @slots: slots whose &slot.client is this client
+ *
+ * @mapping and @max_pages are invariant.
+ */
+struct slot_client {
+	struct address_space *mapping;
+	long max_pages;
+	atomic_long_t nr_pages;
+	atomic_t nr_owned;
+	spinlock_t lock;	/* protects @slots */
+	struct list_head slots;
+};
+
+/**
+ * struct slot_terms - on what terms a slot is allocated, in pages
+ * @limit: pages that are accessible
+ * @commit: private pages that the slot is promised
+ * @keep: pages that a reset overwrites at most
+ * @has_key: whether @key is the slot's affinity
+ * @key: the affinity, to tell it to the owner
+ */
+struct slot_terms {
+	unsigned long limit;
+	unsigned long commit;
+	unsigned long keep;
+	bool has_key;
+	u64 key;
+};
+
+struct slot_page {
+	struct page *page;
+	pgoff_t index;
+};
+
+/**
+ * struct slot - the contents of a slot that was allocated at least once
+ * @lock: protects all that follows; taken with no other slot's mutex held
+ * @memory: invariant: where pages come from
+ * @index: invariant: which slot of the pool it is
+ * @first: invariant: where it begins in the device, in pages
+ * @owner: the client that allocated it, NULL if it is free; page faults look
+ *	at it without the lock to refuse quickly
+ * @client: the client whose data it may hold and whose page table entries may
+ *	point to its pages; the owner, or for a warm slot the last owner; NULL
+ *	if the slot holds nothing
+ * @client_link: in the client's list of slots
+ * @terms: terms of the allocation
+ * @reset_limit: limit to which a reset goes back
+ * @reset_commit: commitment to which a reset goes back
+ * @high_water: no page table entry and no private page is at or above this
+ *	page of the slot
+ * @nr_promised: pages that the reserve keeps for this slot
+ * @by_index: private pages, to look up
+ * @pages: the same, to iterate
+ * @nr_pages: how many
+ * @max_pages: room in @pages
+ *
+ * A slot is never freed before its pool.
+ */
+struct slot {
+	struct mutex lock;	/* protects the contents */
+	struct slot_memory *memory;
+	u32 index;
+	pgoff_t first;
+	struct slot_client *owner;
+	struct slot_client *client;
+	struct list_head client_link;
+	struct slot_terms terms;
+	unsigned long reset_limit;
+	unsigned long reset_commit;
+	unsigned long high_water;
+	unsigned long nr_promised;
+	struct xarray by_index;
+	struct slot_page *pages;
+	unsigned long nr_pages;
+	unsigned long max_pages;
+};
+
+struct slot *slot_create(struct slot_memory *memory, u32 index, pgoff_t first);
+void slot_destroy(struct slot *slot);
+
+void slot_client_init(struct slot_client *client, struct address_space *mapping,
+		      unsigned long max_pages);
+struct slot *slot_client_first(struct slot_client *client);
+
+int slot_assign(struct slot *slot, struct slot_client *client, const struct slot_terms *terms);
+int slot_resize(struct slot *slot, unsigned long limit, unsigned long commit);
+void slot_reset(struct slot *slot);
+void slot_vacate(struct slot *slot);
+void slot_decommit(struct slot *slot);
+
+int slot_fault(struct slot *slot, struct slot_client *client, struct vm_fault *vmf,
+	       pgoff_t index, vm_fault_t *result);
+int slot_access(struct slot *slot, struct slot_client *client, pgoff_t index,
+		unsigned int offset, void *buffer, unsigned int length, bool write);
+
+#endif /* SLOTPOOL_SLOT_H */

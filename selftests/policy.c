@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The placement rule, through the commands.
+ */
+#include "pool.h"
+#include "kselftest_harness.h"
+
+FIXTURE(policy)
+{
+	int fd;
+};
+
+FIXTURE_VARIANT(policy)
+{
+	const char *parameters;
+	/* A: alloc, F: free, D: free and decommit, P: purge; see design.rst */
+	const char *steps;
+};
+
+FIXTURE_VARIANT_ADD(policy, next_available)
+{
+	.parameters = "nr_slots=4 nr_shards=1 max_unused_warm_slots=0",
+	.steps = "A1->0 A1->1 F1 F0 A2->1 A2->0 A2->2",
+};
+
+FIXTURE_VARIANT_ADD(policy, reuse_affinity)
+{
+	.parameters = "nr_slots=3 nr_shards=1 max_unused_warm_slots=100",
+	.steps = "A1->0 F0 A2->1 F1 A3->2 F2 A4->0",
+};
+
+FIXTURE_VARIANT_ADD(policy, one_warm_slot)
+{
+	.parameters = "nr_slots=3 nr_shards=1 max_unused_warm_slots=1",
+	.steps = "A1->0 F0 A-->0 F0 A1->0",
+};
+
+FIXTURE_VARIANT_ADD(policy, two_warm_slots)
+{
+	.parameters = "nr_slots=3 nr_shards=1 max_unused_warm_slots=2",
+	.steps = "A1->0 F0 A-->1",
+};
+
+FIXTURE_VARIANT_ADD(policy, affine_beyond_bound)
+{
+	.parameters = "nr_slots=10 nr_shards=1 max_unused_warm_slots=2",
+	.steps = "A1->0 F0 A2->1 F1 A3->0 F0 A2->1 A1->2 F1 F2 A1->2 A2->1 A3->0",
+};
+
+FIXTURE_VARIANT_ADD(policy, purge)
+{
+	.parameters = "nr_slots=4 nr_shards=1 max_unused_warm_slots=9",
+	.steps = "A1->0 A1->1 A2->2 F1 F0 F2 P1 A2->2 A3->0 A3->1 A3->3",
+};
+
+FIXTURE_VARIANT_ADD(policy, decommit)
+{
+	.parameters = "nr_slots=4 nr_shards=1 max_unused_warm_slots=9",
+	.steps = "A1->0 A1->1 D0 D1 A1->1 A1->0 A1->2",
+};
+
+FIXTURE_SETUP(policy)
+{
+	ASSERT_EQ(0, pool_load(variant->parameters));
+	self->fd = pool_open();
+	ASSERT_GE(self->fd, 0);
+}
+
+FIXTURE_TEARDOWN(policy)
+{
+	EXPECT_EQ(0, close(self->fd));
+	EXPECT_EQ(0, pool_unload());
+}
+
+/* Does the step that is written as "A1->0" and so on; returns false if it fails. */
+static bool do_step(int fd, const char *step)
+{
+	int number = step[1] - '0';
+
+	switch (step[0]) {
+	case 'A':
+		return (step[1] == '-' ? pool_alloc_any(fd) : pool_alloc_key(fd, number)) ==
+		       step[4] - '0';
+	case 'F':
+		return pool_free(fd, number) == 0;
+	case 'D':
+		return pool_free_flags(fd, number, SLOTPOOL_FREE_DECOMMIT) == 0;
+	case 'P':
+		return pool_purge(fd, SLOTPOOL_PURGE_KEY, number, 0) > 0;
+	default:
+		return false;
+	}
+}
+
+TEST_F(policy, takes_slots_in_the_order_of_the_rule)
+{
+	const char *step = variant->steps;
+
+	while (*step) {
+		ASSERT_TRUE(do_step(self->fd, step)) {
+			TH_LOG("at %s", step);
+		}
+		step += strcspn(step, " ");
+		step += strspn(step, " ");
+	}
+}
+
+TEST_HARNESS_MAIN

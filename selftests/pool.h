@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * For all tests that use the module: load it, call it, look at its counters.
+ */
+#ifndef SELFTESTS_POOL_H
+#define SELFTESTS_POOL_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/slotpool.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define POOL_DEVICE "/dev/slotpool0"
+#define POOL_MODULE "/slotpool.ko"
+#define POOL_ATTRIBUTES "/sys/class/misc/slotpool0/"
+
+/* Loads the module; returns 0 or -errno. */
+static inline int pool_load(const char *parameters)
+{
+	int fd = open(POOL_MODULE, O_RDONLY | O_CLOEXEC);
+	int err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (syscall(SYS_finit_module, fd, parameters, 0))
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+/* Unloads the module; returns 0 or -errno. */
+static inline int pool_unload(void)
+{
+	return syscall(SYS_delete_module, "slotpool", O_NONBLOCK) ? -errno : 0;
+}
+
+static inline int pool_open(void)
+{
+	return open(POOL_DEVICE, O_RDWR | O_CLOEXEC);
+}
+
+/* Calls a command; returns 0 or -errno. */
+#define pool_call(fd, command, argument)						\
+	({										\
+		(argument)->size = sizeof(*(argument));					\
+		ioctl(fd, command, argument) ? -errno : 0;				\
+	})
+
+/* Allocates a slot; returns it or -errno. */
+static inline int pool_alloc(int fd, struct slotpool_alloc alloc)
+{
+	int err = pool_call(fd, SLOTPOOL_ALLOC, &alloc);
+
+	return err ? err : (int)alloc.slot;
+}
+
+static inline int pool_alloc_any(int fd)
+{
+	return pool_alloc(fd, (struct slotpool_alloc){ .flags = 0 });
+}
+
+static inline int pool_alloc_key(int fd, uint64_t key)
+{
+	return pool_alloc(fd, (struct slotpool_alloc){ .flags = SLOTPOOL_ALLOC_KEY, .key = key });
+}
+
+static inline int pool_alloc_exact(int fd, uint32_t slot)
+{
+	return pool_alloc(fd,
+			  (struct slotpool_alloc){ .flags = SLOTPOOL_ALLOC_EXACT, .slot = slot });
+}
+
+static inline int pool_alloc_limit(int fd, uint64_t limit)
+{
+	return pool_alloc(fd,
+			  (struct slotpool_alloc){ .flags = SLOTPOOL_ALLOC_LIMIT, .limit = limit });
+}
+
+/* Returns bytes held or -errno. */
+static inline int64_t pool_free_flags(int fd, uint32_t slot, uint32_t flags)
+{
+	struct slotpool_free argument = { .flags = flags, .slot = slot };
+	int err = pool_call(fd, SLOTPOOL_FREE, &argument);
+
+	return err ? err : (int64_t)argument.held;
+}
+
+static inline int64_t pool_free(int fd, uint32_t slot)
+{
+	return pool_free_flags(fd, slot, 0);
+}
+
+/* Returns bytes held or -errno. */
+static inline int64_t pool_reset(int fd, uint32_t slot)
+{
+	struct slotpool_reset argument = { .slot = slot };
+	int err = pool_call(fd, SLOTPOOL_RESET, &argument);
+
+	return err ? err : (int64_t)argument.held;
+}
+
+/* Returns the old limit or -errno. */
+static inline int64_t pool_resize(int fd, uint32_t slot, uint32_t flags, uint64_t limit)
+{
+	struct slotpool_resize argument = { .flags = flags, .slot = slot, .limit = limit };
+	int err = pool_call(fd, SLOTPOOL_RESIZE, &argument);
+
+	return err ? err : (int64_t)argument.old_limit;
+}
+
+/* Returns slots purged or -errno. */
+static inline int pool_purge(int fd, uint32_t flags, uint64_t key, uint32_t slot)
+{
+	struct slotpool_purge argument = { .flags = flags, .key = key, .slot = slot };
+	int err = pool_call(fd, SLOTPOOL_PURGE, &argument);
+
+	return err ? err : (int)argument.purged;
+}
+
+static inline struct slotpool_info pool_info(int fd)
+{
+	struct slotpool_info info = { .flags = 0 };
+
+	if (pool_call(fd, SLOTPOOL_INFO, &info))
+		perror("SLOTPOOL_INFO");
+	return info;
+}
+
+static inline struct slotpool_stat pool_stat(int fd)
+{
+	struct slotpool_stat stat = { .flags = 0 };
+
+	if (pool_call(fd, SLOTPOOL_STAT, &stat))
+		perror("SLOTPOOL_STAT");
+	return stat;
+}
+
+/* Maps a range of slots; returns MAP_FAILED on error. */
+static inline char *pool_map(int fd, uint32_t first, uint32_t count)
+{
+	struct slotpool_info info = pool_info(fd);
+
+	return mmap(NULL, count * info.slot_stride, PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_NORESERVE, fd, (off_t)(first * info.slot_stride));
+}
+
+/* Writes N of the placement rule; returns 0 or -errno. */
+static inline int pool_set_max_unused_warm_slots(unsigned long long value)
+{
+	int fd = open(POOL_ATTRIBUTES "max_unused_warm_slots", O_WRONLY | O_CLOEXEC);
+	int err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (dprintf(fd, "%llu\n", value) < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+/*
+ * How an access ends, tried out in a way that survives it: by system calls
+ * that read from or write to the address. Returns true if it can be done.
+ */
+static inline bool pool_can_read(const void *address)
+{
+	int pipes[2];
+	bool can;
+
+	if (pipe(pipes))
+		return false;
+	can = write(pipes[1], address, 1) == 1;
+	close(pipes[0]);
+	close(pipes[1]);
+	return can;
+}
+
+static inline bool pool_can_write(void *address)
+{
+	int pipes[2];
+	bool can;
+
+	if (pipe(pipes))
+		return false;
+	can = write(pipes[1], "w", 1) == 1 && read(pipes[0], address, 1) == 1;
+	close(pipes[0]);
+	close(pipes[1]);
+	return can;
+}
+
+/* Whether all of a range reads as one byte value. */
+static inline bool pool_all_bytes(const char *start, uint64_t length, char value)
+{
+	uint64_t i;
+
+	for (i = 0; i < length; i++) {
+		if (start[i] != value)
+			return false;
+	}
+	return true;
+}
+
+#endif /* SELFTESTS_POOL_H */
