@@ -23,10 +23,10 @@
 #define POOL_MODULE "/slotpool.ko"
 #define POOL_ATTRIBUTES "/sys/class/misc/slotpool0/"
 
-/* Loads the module; returns 0 or -errno. */
-static inline int pool_load(const char *parameters)
+/* Loads a module; returns 0 or -errno. */
+static inline int module_load(const char *path, const char *parameters)
 {
-	int fd = open(POOL_MODULE, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	int err = 0;
 
 	if (fd < 0)
@@ -37,10 +37,20 @@ static inline int pool_load(const char *parameters)
 	return err;
 }
 
-/* Unloads the module; returns 0 or -errno. */
+/* Unloads a module; returns 0 or -errno. */
+static inline int module_unload(const char *name)
+{
+	return syscall(SYS_delete_module, name, O_NONBLOCK) ? -errno : 0;
+}
+
+static inline int pool_load(const char *parameters)
+{
+	return module_load(POOL_MODULE, parameters);
+}
+
 static inline int pool_unload(void)
 {
-	return syscall(SYS_delete_module, "slotpool", O_NONBLOCK) ? -errno : 0;
+	return module_unload("slotpool");
 }
 
 static inline int pool_open(void)
@@ -207,6 +217,32 @@ static inline bool pool_all_bytes(const char *start, uint64_t length, char value
 			return false;
 	}
 	return true;
+}
+
+/* Returns a file that yields what the kernel logs from now on, or -1. */
+static inline int pool_log_open(void)
+{
+	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd >= 0)
+		lseek(fd, 0, SEEK_END);
+	return fd;
+}
+
+/*
+ * Reads the next message that names the module, for which 8 KiB are enough.
+ * Returns false if there is none.
+ */
+static inline bool pool_log_next(int fd, char *message, size_t size)
+{
+	ssize_t length;
+
+	while ((length = read(fd, message, size - 1)) > 0) {
+		message[length] = '\0';
+		if (strstr(message, "slotpool"))
+			return true;
+	}
+	return false;
 }
 
 #endif /* SELFTESTS_POOL_H */

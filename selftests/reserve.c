@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Where pages come from: commitments, overcommitment, quotas, eviction.
+ */
+#include "pool.h"
+#include "segv.h"
+#include "kselftest_harness.h"
+
+#define PAGE 4096L
+#define SLOT (16 * PAGE)
+#define STRIDE (2 * SLOT)
+
+#define GEOMETRY "nr_slots=8 slot_size=64K nr_shards=1 max_unused_warm_slots=8 "
+
+/* Allocates a slot with a commitment; returns it or -errno. */
+static int alloc_commit(int fd, uint64_t limit, uint64_t commit)
+{
+	return pool_alloc(fd, (struct slotpool_alloc){
+		.flags = SLOTPOOL_ALLOC_LIMIT | SLOTPOOL_ALLOC_COMMIT,
+		.limit = limit,
+		.commit = commit,
+	});
+}
+
+/* A pool that commits, with a reserve of 32 pages. */
+FIXTURE(commit)
+{
+	int fd;
+	char *base;
+};
+
+FIXTURE_SETUP(commit)
+{
+	ASSERT_EQ(0, pool_load(GEOMETRY "overcommit=0 reserve_pages=32"));
+	self->fd = pool_open();
+	ASSERT_GE(self->fd, 0);
+	self->base = pool_map(self->fd, 0, 8);
+	ASSERT_NE(MAP_FAILED, self->base);
+}
+
+FIXTURE_TEARDOWN(commit)
+{
+	struct slotpool_stat stat;
+	int fd;
+
+	EXPECT_EQ(0, munmap(self->base, 8 * STRIDE));
+	EXPECT_EQ(0, close(self->fd));
+	fd = pool_open();
+	stat = pool_stat(fd);
+	EXPECT_EQ(32, stat.reserve_free_pages);
+	EXPECT_EQ(0, stat.committed_pages);
+	EXPECT_EQ(0, stat.held_pages);
+	EXPECT_EQ(8, stat.cold_slots);
+	EXPECT_EQ(0, close(fd));
+	EXPECT_EQ(0, pool_unload());
+}
+
+TEST_F(commit, commitments_take_from_the_reserve_before_anything_is_touched)
+{
+	ASSERT_EQ(0, pool_alloc_any(self->fd));
+	ASSERT_EQ(16, pool_stat(self->fd).committed_pages);
+	ASSERT_EQ(1, pool_alloc_any(self->fd));
+	ASSERT_EQ(-ENOMEM, pool_alloc_any(self->fd));
+	ASSERT_EQ(2, pool_alloc_limit(self->fd, 0));
+	ASSERT_EQ(-ENOMEM, pool_alloc_limit(self->fd, PAGE));
+	ASSERT_EQ(3, pool_stat(self->fd).used_slots);
+	ASSERT_EQ(0, pool_free(self->fd, 1));
+	ASSERT_EQ(3, pool_alloc_any(self->fd));
+}
+
+TEST_F(commit, touching_what_is_committed_never_fails)
+{
+	ASSERT_EQ(0, pool_alloc_any(self->fd));
+	ASSERT_EQ(1, pool_alloc_any(self->fd));
+	memset(self->base, 'x', SLOT);
+	memset(self->base + STRIDE, 'y', SLOT);
+	ASSERT_EQ(0, pool_stat(self->fd).reserve_free_pages);
+	ASSERT_EQ(0, pool_stat(self->fd).committed_pages);
+	ASSERT_TRUE(pool_all_bytes(self->base, SLOT, 'x'));
+	ASSERT_TRUE(pool_all_bytes(self->base + STRIDE, SLOT, 'y'));
+}
+
+TEST_F(commit, a_commitment_counts_what_a_warm_slot_holds)
+{
+	ASSERT_EQ(0, pool_alloc_key(self->fd, 1));
+	memset(self->base, 'x', SLOT);
+	ASSERT_EQ(SLOT, pool_free(self->fd, 0));
+	ASSERT_EQ(1, pool_alloc_any(self->fd));
+	/* 16 pages are in slot 0, 16 are promised to slot 1. */
+	ASSERT_EQ(0, pool_alloc_key(self->fd, 1));
+	ASSERT_EQ(16, pool_stat(self->fd).held_pages);
+	ASSERT_EQ(0, pool_stat(self->fd).evictions);
+}
+
+TEST_F(commit, a_shortage_evicts_warm_slots_least_recently_used_first)
+{
+	ASSERT_EQ(0, pool_alloc_key(self->fd, 1));
+	ASSERT_EQ(1, pool_alloc_key(self->fd, 2));
+	memset(self->base, 'x', SLOT);
+	memset(self->base + STRIDE, 'x', SLOT);
+	ASSERT_EQ(SLOT, pool_free(self->fd, 1));
+	ASSERT_EQ(SLOT, pool_free(self->fd, 0));
+	/* The next cold slot is slot 2; slot 1 pays for it. */
+	ASSERT_EQ(2, pool_alloc_key(self->fd, 3));
+	ASSERT_EQ(1, pool_stat(self->fd).evictions);
+	ASSERT_EQ(SIGSEGV, segv_read(self->base + STRIDE));
+	ASSERT_EQ(0, pool_alloc_key(self->fd, 1));
+	ASSERT_EQ(1, pool_stat(self->fd).affine_allocs);
+	memset(self->base, 'y', SLOT);
+	memset(self->base + 2 * STRIDE, 'z', SLOT);
+}
+
+TEST_F(commit, growing_takes_from_the_reserve)
+{
+	ASSERT_EQ(0, pool_alloc_limit(self->fd, 4 * PAGE));
+	ASSERT_EQ(1, pool_alloc_any(self->fd));
+	ASSERT_EQ(4 * PAGE, pool_resize(self->fd, 0, 0, 12 * PAGE));
+	ASSERT_EQ(2, pool_alloc_limit(self->fd, 4 * PAGE));
+	ASSERT_EQ(-ENOMEM, pool_resize(self->fd, 0, 0, 13 * PAGE));
+	/* It is as it was before. */
+	ASSERT_EQ(12 * PAGE, pool_resize(self->fd, 0, SLOTPOOL_RESIZE_GROW_ONLY, 0));
+	ASSERT_EQ(SIGSEGV, segv_read(self->base + 12 * PAGE));
+	ASSERT_EQ(32, pool_stat(self->fd).committed_pages);
+	ASSERT_EQ(4 * PAGE, pool_resize(self->fd, 2, 0, 3 * PAGE));
+	ASSERT_EQ(12 * PAGE, pool_resize(self->fd, 0, 0, 13 * PAGE));
+}
+
+TEST_F(commit, pages_that_a_reset_gives_back_stay_promised)
+{
+	struct slotpool_alloc alloc = { .flags = SLOTPOOL_ALLOC_KEEP, .keep = PAGE };
+
+	ASSERT_EQ(0, pool_alloc(self->fd, alloc));
+	ASSERT_EQ(1, pool_alloc_any(self->fd));
+	memset(self->base, 'x', SLOT);
+	ASSERT_EQ(PAGE, pool_reset(self->fd, 0));
+	ASSERT_EQ(31, pool_stat(self->fd).committed_pages);
+	ASSERT_EQ(-ENOMEM, pool_alloc_limit(self->fd, PAGE));
+	memset(self->base, 'y', SLOT);
+	memset(self->base + STRIDE, 'y', SLOT);
+}
+
+TEST_F(commit, memory_beyond_the_commitment_is_there_while_the_reserve_lasts)
+{
+	ASSERT_EQ(0, alloc_commit(self->fd, SLOT, 4 * PAGE));
+	ASSERT_EQ(1, alloc_commit(self->fd, SLOT, SLOT));
+	memset(self->base, 'x', SLOT);
+	memset(self->base + STRIDE, 'x', SLOT);
+	ASSERT_EQ(2, alloc_commit(self->fd, SLOT, 0));
+	ASSERT_EQ(SIGSEGV, segv_write(self->base + 2 * STRIDE));
+	/* Reading needs no page. */
+	ASSERT_EQ(0, segv_read(self->base + 2 * STRIDE));
+	ASSERT_EQ(SIGSEGV, segv_write(self->base + 2 * STRIDE));
+	ASSERT_FALSE(pool_can_write(self->base + 2 * STRIDE));
+	ASSERT_EQ(SLOT, pool_free(self->fd, 1));
+	/* Now slot 1 is warm and pays for it. */
+	ASSERT_EQ(0, segv_write(self->base + 2 * STRIDE));
+	ASSERT_EQ(1, pool_stat(self->fd).evictions);
+}
+
+TEST_F(commit, what_can_never_be_committed_evicts_nothing)
+{
+	ASSERT_EQ(0, pool_alloc_key(self->fd, 1));
+	self->base[0] = 'x';
+	ASSERT_EQ(PAGE, pool_free(self->fd, 0));
+	ASSERT_EQ(0, close(self->fd));
+	ASSERT_EQ(0, munmap(self->base, 8 * STRIDE));
+	ASSERT_EQ(0, pool_unload());
+	ASSERT_EQ(0, pool_load(GEOMETRY "overcommit=0 reserve_pages=8"));
+	self->fd = pool_open();
+	ASSERT_EQ(0, pool_alloc_limit(self->fd, 4 * PAGE));
+	ASSERT_EQ(0, pool_free(self->fd, 0));
+	ASSERT_EQ(-ENOMEM, pool_alloc_any(self->fd));
+	ASSERT_EQ(1, pool_stat(self->fd).warm_slots);
+	ASSERT_EQ(0, close(self->fd));
+	ASSERT_EQ(0, pool_unload());
+	ASSERT_EQ(0, pool_load(GEOMETRY "overcommit=0 reserve_pages=32"));
+	self->fd = pool_open();
+	self->base = pool_map(self->fd, 0, 8);
+	ASSERT_NE(MAP_FAILED, self->base);
+}
+
+/* A pool that overcommits, with a reserve of 8 pages. */
+FIXTURE(overcommit)
+{
+	int fd;
+	char *base;
+};
+
+FIXTURE_VARIANT(overcommit)
+{
+	const char *parameters;
+	long quota;
+};
+
+FIXTURE_VARIANT_ADD(overcommit, without_quota)
+{
+	.parameters = GEOMETRY "reserve_pages=8",
+	.quota = 8 * 16,
+};
+
+FIXTURE_VARIANT_ADD(overcommit, with_quota)
+{
+	.parameters = GEOMETRY "reserve_pages=8 max_client_pages=20",
+	.quota = 20,
+};
+
+FIXTURE_SETUP(overcommit)
+{
+	ASSERT_EQ(0, pool_load(variant->parameters));
+	self->fd = pool_open();
+	ASSERT_GE(self->fd, 0);
+	self->base = pool_map(self->fd, 0, 8);
+	ASSERT_NE(MAP_FAILED, self->base);
+}
+
+FIXTURE_TEARDOWN(overcommit)
+{
+	struct slotpool_stat stat;
+	int fd;
+
+	EXPECT_EQ(0, munmap(self->base, 8 * STRIDE));
+	EXPECT_EQ(0, close(self->fd));
+	fd = pool_open();
+	stat = pool_stat(fd);
+	EXPECT_EQ(8, stat.reserve_free_pages);
+	EXPECT_EQ(0, stat.held_pages);
+	EXPECT_EQ(0, close(fd));
+	EXPECT_EQ(0, pool_unload());
+}
+
+TEST_F(overcommit, writes_get_pages_up_to_the_quota_and_then_trap)
+{
+	long i;
+
+	for (i = 0; i < 8; i++)
+		ASSERT_EQ(i, pool_alloc_any(self->fd));
+	for (i = 0; i < variant->quota; i++)
+		ASSERT_EQ(0, segv_write(self->base + i / 16 * STRIDE + i % 16 * PAGE));
+	ASSERT_EQ(variant->quota, pool_stat(self->fd).client_pages);
+	ASSERT_EQ(variant->quota, pool_stat(self->fd).held_pages);
+	ASSERT_EQ(0, pool_stat(self->fd).reserve_free_pages);
+	for (; i < 8 * 16; i++)
+		ASSERT_EQ(SIGSEGV, segv_write(self->base + i / 16 * STRIDE + i % 16 * PAGE));
+	ASSERT_EQ(variant->quota, pool_stat(self->fd).held_pages);
+}
+
+TEST_F(overcommit, the_reserve_gets_its_own_pages_back_and_no_others)
+{
+	ASSERT_EQ(0, pool_alloc_any(self->fd));
+	memset(self->base, 'x', SLOT);
+	ASSERT_EQ(16, pool_stat(self->fd).held_pages);
+	ASSERT_EQ(0, pool_free_flags(self->fd, 0, SLOTPOOL_FREE_DECOMMIT));
+	ASSERT_EQ(8, pool_stat(self->fd).reserve_free_pages);
+}
+
+TEST_F(overcommit, a_client_at_its_quota_gives_up_its_own_warm_slots)
+{
+	ASSERT_EQ(0, pool_alloc_any(self->fd));
+	ASSERT_EQ(1, pool_alloc_any(self->fd));
+	memset(self->base, 'x', SLOT);
+	ASSERT_EQ(SLOT, pool_free(self->fd, 0));
+	memset(self->base + STRIDE, 'y', SLOT);
+	ASSERT_TRUE(pool_all_bytes(self->base + STRIDE, SLOT, 'y'));
+	ASSERT_EQ(variant->quota < 32 ? 16 : 32, pool_stat(self->fd).held_pages);
+}
+
+TEST_F(overcommit, a_quota_is_each_clients_own)
+{
+	int other = pool_open();
+	char *map = pool_map(other, 0, 8);
+
+	ASSERT_NE(MAP_FAILED, map);
+	ASSERT_EQ(0, pool_alloc_any(self->fd));
+	ASSERT_EQ(1, pool_alloc_any(other));
+	memset(self->base, 'x', SLOT);
+	memset(map + STRIDE, 'y', SLOT);
+	ASSERT_EQ(32, pool_stat(self->fd).held_pages);
+	ASSERT_EQ(16, pool_stat(self->fd).client_pages);
+	ASSERT_EQ(0, munmap(map, 8 * STRIDE));
+	ASSERT_EQ(0, close(other));
+	ASSERT_EQ(16, pool_stat(self->fd).held_pages);
+}
+
+TEST(a_commitment_above_the_quota_is_refused)
+{
+	int fd;
+
+	ASSERT_EQ(0, pool_load(GEOMETRY "overcommit=0 reserve_pages=64 max_client_pages=20"));
+	fd = pool_open();
+	ASSERT_EQ(0, pool_alloc_any(fd));
+	ASSERT_EQ(-EDQUOT, pool_alloc_any(fd));
+	ASSERT_EQ(1, pool_alloc_limit(fd, 4 * PAGE));
+	ASSERT_EQ(-EDQUOT, pool_resize(fd, 1, 0, 5 * PAGE));
+	ASSERT_EQ(20, pool_stat(fd).client_pages);
+	ASSERT_EQ(0, close(fd));
+	ASSERT_EQ(0, pool_unload());
+}
+
+TEST_HARNESS_MAIN
