@@ -103,37 +103,34 @@ static int ioctl_alloc(struct client *client, union ioctl_argument *argument)
 	bool has_commit = alloc->flags & SLOTPOOL_ALLOC_COMMIT;
 	bool has_keep = alloc->flags & SLOTPOOL_ALLOC_KEEP;
 	struct pool_request request = { };
+	u64 limit = pool->config.slot_size;
+	u64 commit;
 	int err;
 
-	if (alloc->placement || alloc->offset)
-		return -EINVAL;
 	if (alloc->key && !(alloc->flags & SLOTPOOL_ALLOC_KEY))
 		return -EINVAL;
 	if (alloc->flags & SLOTPOOL_ALLOC_EXACT) {
 		err = ioctl_check_slot(client, &alloc->slot);
 		if (err)
 			return err;
-	} else if (alloc->slot) {
+	}
+	if (alloc->limit && !(alloc->flags & SLOTPOOL_ALLOC_LIMIT))
 		return -EINVAL;
-	}
-	if (!(alloc->flags & SLOTPOOL_ALLOC_LIMIT)) {
-		if (alloc->limit)
-			return -EINVAL;
-		alloc->limit = pool->config.slot_size;
-	}
+	if (alloc->flags & SLOTPOOL_ALLOC_LIMIT)
+		limit = alloc->limit;
 	if (!PAGE_ALIGNED(alloc->keep) || (alloc->keep && !has_keep))
 		return -EINVAL;
-	err = ioctl_check_limit(client, alloc->limit, has_commit, alloc->commit);
+	err = ioctl_check_limit(client, limit, has_commit, alloc->commit);
 	if (err)
 		return err;
-	alloc->commit = ioctl_commit(client, alloc->limit, has_commit, alloc->commit);
+	commit = ioctl_commit(client, limit, has_commit, alloc->commit);
 
 	request.exact = alloc->flags & SLOTPOOL_ALLOC_EXACT;
 	request.slot = alloc->slot;
 	request.terms.has_key = alloc->flags & SLOTPOOL_ALLOC_KEY;
 	request.terms.key = alloc->key;
-	request.terms.limit = alloc->limit >> PAGE_SHIFT;
-	request.terms.commit = alloc->commit >> PAGE_SHIFT;
+	request.terms.limit = limit >> PAGE_SHIFT;
+	request.terms.commit = commit >> PAGE_SHIFT;
 	request.terms.keep = has_keep ? alloc->keep >> PAGE_SHIFT : pool->keep_pages;
 	err = pool_alloc(client->pool, &client->slots, &request);
 	if (err)
@@ -150,7 +147,7 @@ static int ioctl_reset(struct client *client, union ioctl_argument *argument)
 	struct slotpool_reset *reset = &argument->reset;
 	int err;
 
-	if (reset->__reserved || reset->held)
+	if (reset->__reserved)
 		return -EINVAL;
 	err = ioctl_check_slot(client, &reset->slot);
 	if (err)
@@ -163,7 +160,8 @@ static int ioctl_free(struct client *client, union ioctl_argument *argument)
 	struct slotpool_free *free = &argument->free;
 	int err;
 
-	if (free->__reserved || free->held)
+	free->held = 0;
+	if (free->__reserved)
 		return -EINVAL;
 	err = ioctl_check_slot(client, &free->slot);
 	if (err)
@@ -182,7 +180,7 @@ static int ioctl_resize(struct client *client, union ioctl_argument *argument)
 	u64 commit;
 	int err;
 
-	if (resize->__reserved || resize->old_limit)
+	if (resize->__reserved)
 		return -EINVAL;
 	err = ioctl_check_slot(client, &resize->slot);
 	if (err)
@@ -201,8 +199,6 @@ static int ioctl_purge(struct client *client, union ioctl_argument *argument)
 	struct slotpool_purge *purge = &argument->purge;
 	int err;
 
-	if (purge->purged)
-		return -EINVAL;
 	if (purge->key && purge->flags != SLOTPOOL_PURGE_KEY)
 		return -EINVAL;
 	if (purge->slot && purge->flags != SLOTPOOL_PURGE_SLOT)
@@ -251,13 +247,10 @@ static int ioctl_list(struct client *client, union ioctl_argument *argument)
 
 static int ioctl_stat(struct client *client, union ioctl_argument *argument)
 {
-	u32 size = argument->stat.size;
+	struct slotpool_stat *stat = &argument->stat;
 
-	if (memchr_inv(&argument->stat.used_slots, 0,
-		       sizeof(argument->stat) - offsetof(struct slotpool_stat, used_slots)))
-		return -EINVAL;
-	pool_stat(client->pool, &client->slots, &argument->stat);
-	argument->stat.size = size;
+	*stat = (struct slotpool_stat){ .size = stat->size };
+	pool_stat(client->pool, &client->slots, stat);
 	return 0;
 }
 

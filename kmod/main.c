@@ -47,7 +47,7 @@ static int main_set_size(const char *value, const struct kernel_param *param)
 	number[digits] = '\0';
 	err = kstrtou64(number, 10, &size);
 	if (err)
-		return err;
+		return -EINVAL;
 
 	value += digits;
 	if (*value && strchr(suffixes, toupper(*value))) {

@@ -370,9 +370,7 @@ static int pool_choose(struct pool *pool, struct pool_client *client,
 		index = request->slot - shard->first;
 		spin_lock(&shard->lock);
 		found = policy_alloc_exact(&shard->policy, index, affinity, &request->placement);
-		if (found)
-			shard->nr_allocs[request->placement]++;
-		else
+		if (!found)
 			wait = shard->policy.nodes[index].state == POLICY_STATE_TAKEN;
 		spin_unlock(&shard->lock);
 		return found ? 0 : wait ? -EAGAIN : -EBUSY;
@@ -383,9 +381,7 @@ static int pool_choose(struct pool *pool, struct pool_client *client,
 		shard = &pool->shards[(home + i) % pool->nr_shards];
 		spin_lock(&shard->lock);
 		index = policy_alloc(&shard->policy, affinity, &request->placement);
-		if (index != POLICY_NO_SLOT)
-			shard->nr_allocs[request->placement]++;
-		else
+		if (index == POLICY_NO_SLOT)
 			wait |= shard->policy.nr_taken;
 		spin_unlock(&shard->lock);
 		if (index != POLICY_NO_SLOT) {
@@ -416,6 +412,11 @@ static bool pool_chosen(struct pool *pool, struct pool_client *client,
  */
 int pool_alloc(struct pool *pool, struct pool_client *client, struct pool_request *request)
 {
+	static const enum stats_event placement_events[] = {
+		[POLICY_AFFINE] = STATS_AFFINE_ALLOCS,
+		[POLICY_RECYCLED] = STATS_RECYCLED_ALLOCS,
+		[POLICY_COLD] = STATS_COLD_ALLOCS,
+	};
 	struct slot *slot;
 	int choice;
 	int err;
@@ -445,6 +446,7 @@ int pool_alloc(struct pool *pool, struct pool_client *client, struct pool_reques
 	} while (err && pool_make_room(pool, client, err));
 	if (err)
 		goto put_slot;
+	stats_add(pool->memory.stats, placement_events[request->placement], 1);
 	return 0;
 
 put_slot:
@@ -754,9 +756,6 @@ void pool_stat(struct pool *pool, struct pool_client *client, struct slotpool_st
 		spin_lock(&shard->lock);
 		stat->warm_slots += shard->policy.nr_warm;
 		stat->cold_slots += shard->policy.nr_cold;
-		stat->affine_allocs += shard->nr_allocs[POLICY_AFFINE];
-		stat->recycled_allocs += shard->nr_allocs[POLICY_RECYCLED];
-		stat->cold_allocs += shard->nr_allocs[POLICY_COLD];
 		spin_unlock(&shard->lock);
 	}
 	stat->used_slots = pool->config.nr_slots - stat->warm_slots - stat->cold_slots;
@@ -770,6 +769,9 @@ void pool_stat(struct pool *pool, struct pool_client *client, struct slotpool_st
 	/* In this order, so that the difference is never negative. */
 	given = stats_sum(stats, STATS_GIVEN_PAGES);
 	stat->held_pages = stats_sum(stats, STATS_TAKEN_PAGES) - given;
+	stat->affine_allocs = stats_sum(stats, STATS_AFFINE_ALLOCS);
+	stat->recycled_allocs = stats_sum(stats, STATS_RECYCLED_ALLOCS);
+	stat->cold_allocs = stats_sum(stats, STATS_COLD_ALLOCS);
 	stat->frees = stats_sum(stats, STATS_FREES);
 	stat->resets = stats_sum(stats, STATS_RESETS);
 	stat->reset_pages = stats_sum(stats, STATS_RESET_PAGES);

@@ -41,13 +41,11 @@ struct pool_config {
  * @lock: protects the rest; a spinlock held for list work only
  * @first: invariant: the first slot of the shard
  * @policy: which slot next; its slots count from @first
- * @nr_allocs: allocations by placement
  */
 struct pool_shard {
 	spinlock_t lock;	/* protects the shard */
 	u32 first;
 	struct policy policy;
-	u64 nr_allocs[3];
 } ____cacheline_aligned_in_smp;
 
 /**

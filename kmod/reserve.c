@@ -38,6 +38,33 @@ static struct page *reserve_alloc(int node)
 	return page;
 }
 
+/*
+ * KVM, for one, can hold a reference to a page that it found through a page
+ * table entry, and go on writing to it; and a page that the hardware reported
+ * bad must not be used again.
+ */
+static bool reserve_page_usable(struct page *page)
+{
+	return page_count(page) == 1 && !PageHWPoison(page);
+}
+
+/* Lets go of one of the reserve's pages; returns another, or NULL. */
+static struct page *reserve_replace(struct reserve *reserve, struct page *page)
+{
+	int node = page_to_nid(page);
+
+	set_page_private(page, 0);
+	put_page(page);
+	page = reserve_alloc(node);
+
+	spin_lock(&reserve->lock);
+	reserve->nr_lost++;
+	if (!page)
+		reserve->nr_pages--;
+	spin_unlock(&reserve->lock);
+	return page;
+}
+
 static void reserve_free_page(struct page *page)
 {
 	set_page_private(page, 0);
@@ -150,9 +177,12 @@ void reserve_withdraw(struct reserve *reserve, unsigned long nr_pages)
  * @reserve: the reserve
  * @promised: whether it is one that reserve_promise() keeps for the caller
  *
- * Context: Any but interrupts.
+ * The promise is used up in any case.
+ *
+ * Context: Process context, may sleep.
  * Return: A page with unknown contents, all of which the caller overwrites
- * before it maps it, or NULL if there is none; never NULL if @promised.
+ * before it maps it, or NULL if there is none. With a promise that only
+ * happens when a page went bad and the system has no other.
  */
 struct page *reserve_take(struct reserve *reserve, bool promised)
 {
@@ -170,17 +200,11 @@ struct page *reserve_take(struct reserve *reserve, bool promised)
 		reserve->nr_free--;
 	}
 	spin_unlock(&reserve->lock);
-	return page;
-}
 
-/*
- * KVM, for one, can hold a reference to a page that it found through a page
- * table entry, and go on writing to it; and a page that the hardware reported
- * bad must not be used again. Such a page gets its last use here.
- */
-static bool reserve_page_usable(struct page *page)
-{
-	return page_count(page) == 1 && !PageHWPoison(page);
+	/* It may have gone bad while it lay here. */
+	if (page && unlikely(!reserve_page_usable(page)))
+		page = reserve_replace(reserve, page);
+	return page;
 }
 
 /**
@@ -201,22 +225,22 @@ bool reserve_give(struct reserve *reserve, struct page *page, bool promise)
 {
 	bool owned = page_private(page) == RESERVE_OWNED;
 
-	if (unlikely(!reserve_page_usable(page))) {
-		int node = page_to_nid(page);
+	if (!owned) {
+		bool lost = !reserve_page_usable(page);
 
-		set_page_private(page, 0);
+		/* Whoever else refers to it frees it, and a bad one is set apart. */
 		put_page(page);
-		page = owned ? reserve_alloc(node) : NULL;
-		spin_lock(&reserve->lock);
-		reserve->nr_lost++;
-		if (owned && !page)
-			reserve->nr_pages--;
-		spin_unlock(&reserve->lock);
+		if (lost) {
+			spin_lock(&reserve->lock);
+			reserve->nr_lost++;
+			spin_unlock(&reserve->lock);
+		}
+		return false;
+	}
+	if (unlikely(!reserve_page_usable(page))) {
+		page = reserve_replace(reserve, page);
 		if (!page)
 			return false;
-	} else if (!owned) {
-		__free_page(page);
-		return false;
 	}
 
 	spin_lock(&reserve->lock);

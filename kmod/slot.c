@@ -162,14 +162,14 @@ static int slot_take_page(struct slot *slot, struct page **pagep)
 		return -EDQUOT;
 
 	page = reserve_take(&slot->memory->reserve, promised);
+	if (promised)
+		slot->nr_promised--;
 	if (!page && slot->memory->overcommit)
 		page = alloc_page(GFP_KERNEL_ACCOUNT);
 	if (!page) {
 		client_uncharge(slot->client, 1);
 		return -ENOMEM;
 	}
-	if (promised)
-		slot->nr_promised--;
 	stats_add(slot->memory->stats, STATS_TAKEN_PAGES, 1);
 	*pagep = page;
 	return 0;

@@ -9,6 +9,9 @@
 #include <linux/types.h>
 
 enum stats_event {
+	STATS_AFFINE_ALLOCS,
+	STATS_RECYCLED_ALLOCS,
+	STATS_COLD_ALLOCS,
 	STATS_FREES,
 	STATS_RESETS,
 	STATS_RESET_PAGES,

@@ -12,7 +12,8 @@
 #define SLOTS 4
 #define SLOT (32 * PAGE)
 #define STRIDE (2 * SLOT)
-#define CANARY '\xc5'
+#define CANARY 0x5c
+#define GEOMETRY "nr_slots=4 slot_size=128K nr_shards=1 max_unused_warm_slots=0 "
 
 FIXTURE(canaries)
 {
@@ -35,54 +36,52 @@ FIXTURE_VARIANT(canaries)
 	enum give_up give_up;
 };
 
-#define PARAMETERS "nr_slots=4 slot_size=128K nr_shards=1 max_unused_warm_slots=0 "
-
 /* A reserve that hands the same pages to the next tenant at once. */
 FIXTURE_VARIANT_ADD(canaries, free)
 {
-	.parameters = PARAMETERS "overcommit=0 reserve_pages=128",
+	.parameters = GEOMETRY "overcommit=0 reserve_pages=128",
 	.give_up = GIVE_UP_FREE,
 };
 
 FIXTURE_VARIANT_ADD(canaries, free_and_keep_little)
 {
-	.parameters = PARAMETERS "overcommit=0 reserve_pages=128 keep_bytes=12K",
+	.parameters = GEOMETRY "overcommit=0 reserve_pages=128 keep_bytes=12K",
 	.give_up = GIVE_UP_FREE,
 };
 
 FIXTURE_VARIANT_ADD(canaries, free_without_a_reserve)
 {
-	.parameters = PARAMETERS "reserve_pages=0",
+	.parameters = GEOMETRY "reserve_pages=0",
 	.give_up = GIVE_UP_FREE,
 };
 
 FIXTURE_VARIANT_ADD(canaries, decommit)
 {
-	.parameters = PARAMETERS "overcommit=0 reserve_pages=128",
+	.parameters = GEOMETRY "overcommit=0 reserve_pages=128",
 	.give_up = GIVE_UP_DECOMMIT,
 };
 
 FIXTURE_VARIANT_ADD(canaries, purge)
 {
-	.parameters = PARAMETERS "overcommit=0 reserve_pages=128",
+	.parameters = GEOMETRY "overcommit=0 reserve_pages=128",
 	.give_up = GIVE_UP_PURGE,
 };
 
 FIXTURE_VARIANT_ADD(canaries, reset_and_free)
 {
-	.parameters = PARAMETERS "overcommit=0 reserve_pages=128",
+	.parameters = GEOMETRY "overcommit=0 reserve_pages=128",
 	.give_up = GIVE_UP_RESET,
 };
 
 FIXTURE_VARIANT_ADD(canaries, shrink_and_free)
 {
-	.parameters = PARAMETERS "overcommit=0 reserve_pages=128",
+	.parameters = GEOMETRY "overcommit=0 reserve_pages=128",
 	.give_up = GIVE_UP_SHRINK,
 };
 
 FIXTURE_VARIANT_ADD(canaries, close)
 {
-	.parameters = PARAMETERS "overcommit=0 reserve_pages=128",
+	.parameters = GEOMETRY "overcommit=0 reserve_pages=128",
 	.give_up = GIVE_UP_CLOSE,
 };
 

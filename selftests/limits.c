@@ -17,8 +17,7 @@ FIXTURE(limits)
 
 FIXTURE_SETUP(limits)
 {
-	ASSERT_EQ(0, pool_load("nr_slots=1 slot_size=256K max_unused_warm_slots=1 "
-			       "reserve_pages=64"));
+	ASSERT_EQ(0, pool_load("nr_slots=1 slot_size=256K reserve_pages=64"));
 	self->fd = pool_open();
 	ASSERT_GE(self->fd, 0);
 	self->base = pool_map(self->fd, 0, 1);

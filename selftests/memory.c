@@ -12,6 +12,7 @@
 #define SLOT_PAGES 16
 #define SLOT (SLOT_PAGES * PAGE)
 #define STRIDE (SLOT + 4 * PAGE)
+#define GEOMETRY "nr_slots=8 slot_size=64K slot_stride=80K nr_shards=1 "
 
 FIXTURE(memory)
 {
@@ -21,8 +22,7 @@ FIXTURE(memory)
 
 FIXTURE_SETUP(memory)
 {
-	ASSERT_EQ(0, pool_load("nr_slots=8 slot_size=64K slot_stride=80K nr_shards=1 "
-			       "max_unused_warm_slots=8 reserve_pages=64"));
+	ASSERT_EQ(0, pool_load(GEOMETRY "max_unused_warm_slots=8 reserve_pages=64"));
 	self->fd = pool_open();
 	ASSERT_GE(self->fd, 0);
 	self->base = pool_map(self->fd, 0, 8);

@@ -61,8 +61,9 @@ static inline int pool_open(void)
 /* Calls a command; returns 0 or -errno. */
 #define pool_call(fd, command, argument)						\
 	({										\
-		(argument)->size = sizeof(*(argument));					\
-		ioctl(fd, command, argument) ? -errno : 0;				\
+		__auto_type _argument = argument;					\
+		_argument->size = sizeof(*_argument);					\
+		ioctl(fd, command, _argument) ? -errno : 0;				\
 	})
 
 /* Allocates a slot; returns it or -errno. */
@@ -152,6 +153,29 @@ static inline struct slotpool_stat pool_stat(int fd)
 	if (pool_call(fd, SLOTPOOL_STAT, &stat))
 		perror("SLOTPOOL_STAT");
 	return stat;
+}
+
+/* The gauges are the pool's: any open file shows them. */
+static inline struct slotpool_stat pool_gauges(void)
+{
+	int fd = pool_open();
+	struct slotpool_stat stat = pool_stat(fd);
+
+	close(fd);
+	return stat;
+}
+
+/* Whether the pool holds nothing, as a new one does. */
+static inline bool pool_is_idle(void)
+{
+	int fd = pool_open();
+	struct slotpool_info info = pool_info(fd);
+	struct slotpool_stat stat = pool_stat(fd);
+
+	close(fd);
+	return !stat.used_slots && !stat.warm_slots && stat.cold_slots == info.nr_slots &&
+	       !stat.held_pages && !stat.committed_pages && !stat.lost_pages &&
+	       stat.reserve_free_pages == info.reserve_pages;
 }
 
 /* Maps a range of slots; returns MAP_FAILED on error. */

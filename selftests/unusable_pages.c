@@ -71,29 +71,64 @@ static bool put_text(const char *path, const char *text)
 	return done;
 }
 
-/* Returns the page frame that is mapped at an address, or 0. */
-static unsigned long frame_of(char *address)
+/* Reads a number or a boolean; returns -1 on error. */
+static long get_number(const char *path)
 {
-	static uint64_t magic = 0x5107900100000000;
-	unsigned long frame = 0;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	char text[32] = "";
-	int fd;
+	long number = -1;
 
-	magic++;
-	((uint64_t *)address)[0] = magic;
-	((uint64_t *)address)[1] = ~magic;
-	snprintf(text, sizeof(text), "%lu", magic);
-	if (!put_text("/sys/module/page_pin/parameters/find", text))
-		return 0;
-	fd = open("/sys/module/page_pin/parameters/frame", O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return 0;
+		return -1;
 	if (read(fd, text, sizeof(text) - 1) > 0)
-		frame = strtoul(text, NULL, 10);
+		number = text[0] == 'Y' ? 1 : strtol(text, NULL, 10);
 	close(fd);
-	/* What is found next must not be this, wherever it is by then. */
-	memset(address, 0, 2 * sizeof(magic));
-	return frame;
+	return number;
+}
+
+#define PARAMETERS "/sys/module/page_pin/parameters/"
+
+/* Makes a number that has not been used before the beginning of a page. */
+static void mark(char *page, uint64_t number)
+{
+	((uint64_t *)page)[0] = number;
+	((uint64_t *)page)[1] = ~number;
+}
+
+static const char *new_number(uint64_t *number)
+{
+	static char text[32];
+	static uint32_t count;
+
+	*number = (uint64_t)getpid() << 32 | ++count;
+	snprintf(text, sizeof(text), "%lu", *number);
+	return text;
+}
+
+/* Finds the page frame that is mapped at an address; returns its number or 0. */
+static unsigned long find_frame(char *page)
+{
+	uint64_t number;
+	const char *text = new_number(&number);
+
+	mark(page, number);
+	if (!put_text(PARAMETERS "find", text))
+		return 0;
+	return get_number(PARAMETERS "frame");
+}
+
+/* Whether the frame that was found is mapped somewhere in 16 pages: 0, 1 or -1. */
+static int frame_mapped(char *base)
+{
+	uint64_t number;
+	const char *text = new_number(&number);
+	int i;
+
+	for (i = 0; i < 16; i++)
+		mark(base + i * PAGE, number);
+	if (!put_text(PARAMETERS "compare", text))
+		return -1;
+	return get_number(PARAMETERS "equal");
 }
 
 /* Has the frame that was found last pinned or reported bad; returns success. */
@@ -102,7 +137,7 @@ static bool spoil(unsigned long frame, bool bad)
 	char text[32];
 
 	if (!bad)
-		return put_text("/sys/module/page_pin/parameters/pinned", "1");
+		return put_text(PARAMETERS "pinned", "1");
 	/* An error says that nothing more can be done about the page. */
 	snprintf(text, sizeof(text), "0x%lx", frame * PAGE);
 	put_text("/sys/devices/system/memory/hard_offline_page", text);
@@ -112,11 +147,10 @@ static bool spoil(unsigned long frame, bool bad)
 TEST_F(unusable_pages, do_not_come_back_when_a_slot_is_decommitted)
 {
 	unsigned long frame;
-	int i;
 
 	ASSERT_EQ(0, pool_alloc_any(self->fd));
 	memset(self->base, 'x', SLOT);
-	frame = frame_of(self->base + 5 * PAGE);
+	frame = find_frame(self->base + 5 * PAGE);
 	ASSERT_NE(0, frame);
 	ASSERT_TRUE(spoil(frame, variant->bad));
 
@@ -127,18 +161,35 @@ TEST_F(unusable_pages, do_not_come_back_when_a_slot_is_decommitted)
 
 	ASSERT_EQ(0, pool_alloc_any(self->fd));
 	memset(self->base, 'y', SLOT);
-	for (i = 0; i < 16; i++)
-		ASSERT_NE(frame, frame_of(self->base + i * PAGE));
+	ASSERT_EQ(0, frame_mapped(self->base));
+}
+
+TEST_F(unusable_pages, are_not_taken_from_the_reserve)
+{
+	unsigned long frame;
+
+	if (!variant->reserve)
+		return;
+	ASSERT_EQ(0, pool_alloc_any(self->fd));
+	memset(self->base, 'x', SLOT);
+	frame = find_frame(self->base + 5 * PAGE);
+	ASSERT_NE(0, frame);
+	ASSERT_EQ(0, pool_free_flags(self->fd, 0, SLOTPOOL_FREE_DECOMMIT));
+	ASSERT_TRUE(spoil(frame, variant->bad));
+
+	ASSERT_EQ(0, pool_alloc_any(self->fd));
+	memset(self->base, 'y', SLOT);
+	ASSERT_EQ(1, pool_stat(self->fd).lost_pages);
+	ASSERT_EQ(0, frame_mapped(self->base));
 }
 
 TEST_F(unusable_pages, are_replaced_by_a_reset_if_they_are_bad)
 {
 	unsigned long frame;
-	int i;
 
 	ASSERT_EQ(0, pool_alloc_any(self->fd));
 	memset(self->base, 'x', SLOT);
-	frame = frame_of(self->base + 5 * PAGE);
+	frame = find_frame(self->base + 5 * PAGE);
 	ASSERT_NE(0, frame);
 	ASSERT_TRUE(spoil(frame, variant->bad));
 
@@ -147,8 +198,7 @@ TEST_F(unusable_pages, are_replaced_by_a_reset_if_they_are_bad)
 	ASSERT_EQ(variant->bad, pool_stat(self->fd).lost_pages);
 	ASSERT_TRUE(pool_all_bytes(self->base, SLOT, 0));
 	memset(self->base, 'y', SLOT);
-	for (i = 0; i < 16; i++)
-		ASSERT_EQ(!variant->bad && i == 5, frame == frame_of(self->base + i * PAGE));
+	ASSERT_EQ(!variant->bad, frame_mapped(self->base));
 }
 
 TEST_HARNESS_MAIN

@@ -6,7 +6,8 @@
  *
  * Below /sys/module/page_pin/parameters/: write a number to "find" and read
  * "frame" for the page that begins with the number and its complement, 0 if
- * there is none; write 1 to "pinned" to hold a reference to it, 0 to let go.
+ * there is none; write 1 to "pinned" to hold a reference to it, 0 to let go;
+ * write a number to "compare" and read "equal" for whether the page begins so.
  */
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -15,6 +16,10 @@
 static ulong frame;
 module_param(frame, ulong, 0444);
 MODULE_PARM_DESC(frame, "Number of the page frame");
+
+static bool equal;
+module_param(equal, bool, 0444);
+MODULE_PARM_DESC(equal, "Whether the page begins with the number compared");
 
 static struct page *pinned;
 
@@ -48,6 +53,20 @@ static int page_pin_find(const char *value, const struct kernel_param *param)
 static const struct kernel_param_ops page_pin_find_ops = { .set = page_pin_find };
 module_param_cb(find, &page_pin_find_ops, NULL, 0200);
 MODULE_PARM_DESC(find, "What the page begins with");
+
+static int page_pin_compare(const char *value, const struct kernel_param *param)
+{
+	u64 magic;
+	int err = kstrtou64(value, 0, &magic);
+
+	if (!err)
+		equal = page_pin_matches(frame, magic);
+	return err;
+}
+
+static const struct kernel_param_ops page_pin_compare_ops = { .set = page_pin_compare };
+module_param_cb(compare, &page_pin_compare_ops, NULL, 0200);
+MODULE_PARM_DESC(compare, "What the page may begin with");
 
 static void page_pin_drop(void)
 {

@@ -21,7 +21,9 @@
  *
  * EPERM	the open file is bound to the address space of another process
  *
- * A command that fails has changed nothing.
+ * A command that fails has changed nothing, except that idle slots may have
+ * given memory up in the attempt to find enough. What a field holds before the
+ * call doesn't matter if the field is marked "out" and not "in".
  */
 #ifndef _UAPI_LINUX_SLOTPOOL_H
 #define _UAPI_LINUX_SLOTPOOL_H
