@@ -4,6 +4,7 @@
  * kernel's log.
  */
 #include "pool.h"
+#include "abi_layout.h"
 #include "kselftest_harness.h"
 
 #include <stddef.h>
@@ -55,6 +56,7 @@ union argument {
 	struct slotpool_list list;
 	struct slotpool_stat stat;
 	unsigned char bytes[PAGE];
+	uint32_t words[PAGE / 4];
 };
 
 static int call(int fd, unsigned int command, const void *argument)
@@ -94,14 +96,17 @@ static void remember(struct scene *scene)
 	take_snapshot(scene, &scene->before);
 }
 
-#define ASSERT_REFUSED(error, what, result)		\
-	do {						\
-		ASSERT_EQ(-(error), result) {		\
-			TH_LOG("%s", what);		\
-		}					\
-		ASSERT_TRUE(nothing_changed(&self->scene)) { \
-			TH_LOG("%s", what);		\
-		}					\
+/* Returns the result of a call, or something unexpected if it had an effect. */
+static int without_effect(const struct scene *scene, int result)
+{
+	return nothing_changed(scene) ? result : INT32_MAX;
+}
+
+#define ASSERT_REFUSED(error, what, result)					\
+	do {									\
+		ASSERT_EQ(-(error), without_effect(&self->scene, result)) {	\
+			TH_LOG("%s", what);					\
+		}								\
 	} while (0)
 
 static void begin(struct __test_metadata *_metadata, struct scene *scene, const char *parameters)
@@ -182,8 +187,8 @@ FIXTURE_VARIANT(every_command)
 	unsigned int command;
 	uint32_t known_flags;
 	bool changes;
-	/* Fields that must be 0 */
-	struct range zero[2];
+	struct range reserved;
+	struct range output;
 	/* Succeeds, and changes something if the command does */
 	union argument argument;
 };
@@ -191,8 +196,10 @@ FIXTURE_VARIANT(every_command)
 FIXTURE_VARIANT_ADD(every_command, info)
 {
 	.command = SLOTPOOL_INFO,
-	.zero = {
-		{ offsetof(struct slotpool_info, features), sizeof(struct slotpool_info) },
+	.reserved = { offsetof(struct slotpool_info, __reserved), sizeof(struct slotpool_info) },
+	.output = {
+		offsetof(struct slotpool_info, features),
+		offsetof(struct slotpool_info, __reserved),
 	},
 	.argument.info = { .size = sizeof(struct slotpool_info) },
 };
@@ -203,9 +210,7 @@ FIXTURE_VARIANT_ADD(every_command, alloc)
 	.known_flags = SLOTPOOL_ALLOC_KEY | SLOTPOOL_ALLOC_EXACT | SLOTPOOL_ALLOC_LIMIT |
 		       SLOTPOOL_ALLOC_COMMIT | SLOTPOOL_ALLOC_KEEP,
 	.changes = true,
-	.zero = {
-		{ offsetof(struct slotpool_alloc, placement), sizeof(struct slotpool_alloc) },
-	},
+	.output = { offsetof(struct slotpool_alloc, slot), sizeof(struct slotpool_alloc) },
 	.argument.alloc = { .size = sizeof(struct slotpool_alloc) },
 };
 
@@ -213,9 +218,11 @@ FIXTURE_VARIANT_ADD(every_command, reset)
 {
 	.command = SLOTPOOL_RESET,
 	.changes = true,
-	.zero = {
-		{ offsetof(struct slotpool_reset, __reserved), sizeof(struct slotpool_reset) },
+	.reserved = {
+		offsetof(struct slotpool_reset, __reserved),
+		offsetof(struct slotpool_reset, held),
 	},
+	.output = { offsetof(struct slotpool_reset, held), sizeof(struct slotpool_reset) },
 	.argument.reset = { .size = sizeof(struct slotpool_reset), .slot = OWNED },
 };
 
@@ -224,9 +231,11 @@ FIXTURE_VARIANT_ADD(every_command, free)
 	.command = SLOTPOOL_FREE,
 	.known_flags = SLOTPOOL_FREE_DECOMMIT | SLOTPOOL_FREE_IF_OWNED,
 	.changes = true,
-	.zero = {
-		{ offsetof(struct slotpool_free, __reserved), sizeof(struct slotpool_free) },
+	.reserved = {
+		offsetof(struct slotpool_free, __reserved),
+		offsetof(struct slotpool_free, held),
 	},
+	.output = { offsetof(struct slotpool_free, held), sizeof(struct slotpool_free) },
 	.argument.free = { .size = sizeof(struct slotpool_free), .slot = OWNED },
 };
 
@@ -235,13 +244,11 @@ FIXTURE_VARIANT_ADD(every_command, resize)
 	.command = SLOTPOOL_RESIZE,
 	.known_flags = SLOTPOOL_RESIZE_GROW_ONLY | SLOTPOOL_RESIZE_COMMIT,
 	.changes = true,
-	.zero = {
-		{
-			offsetof(struct slotpool_resize, __reserved),
-			offsetof(struct slotpool_resize, limit),
-		},
-		{ offsetof(struct slotpool_resize, old_limit), sizeof(struct slotpool_resize) },
+	.reserved = {
+		offsetof(struct slotpool_resize, __reserved),
+		offsetof(struct slotpool_resize, limit),
 	},
+	.output = { offsetof(struct slotpool_resize, old_limit), sizeof(struct slotpool_resize) },
 	.argument.resize = { .size = sizeof(struct slotpool_resize), .slot = OWNED, .limit = PAGE },
 };
 
@@ -250,9 +257,7 @@ FIXTURE_VARIANT_ADD(every_command, purge)
 	.command = SLOTPOOL_PURGE,
 	.known_flags = SLOTPOOL_PURGE_KEY | SLOTPOOL_PURGE_SLOT,
 	.changes = true,
-	.zero = {
-		{ offsetof(struct slotpool_purge, purged), sizeof(struct slotpool_purge) },
-	},
+	.output = { offsetof(struct slotpool_purge, purged), sizeof(struct slotpool_purge) },
 	.argument.purge = { .size = sizeof(struct slotpool_purge) },
 };
 
@@ -265,9 +270,7 @@ FIXTURE_VARIANT_ADD(every_command, list)
 FIXTURE_VARIANT_ADD(every_command, stat)
 {
 	.command = SLOTPOOL_STAT,
-	.zero = {
-		{ offsetof(struct slotpool_stat, used_slots), sizeof(struct slotpool_stat) },
-	},
+	.output = { offsetof(struct slotpool_stat, used_slots), sizeof(struct slotpool_stat) },
 	.argument.stat = { .size = sizeof(struct slotpool_stat) },
 };
 
@@ -324,7 +327,7 @@ TEST_F(every_command, refuses_a_size_above_a_page)
 	static const uint32_t sizes[] = { PAGE + 1, 1U << 20, INT32_MAX, 1U << 31, UINT32_MAX };
 	size_t i;
 
-	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		union argument argument = variant->argument;
 
 		argument.header.size = sizes[i];
@@ -348,24 +351,30 @@ TEST_F(every_command, refuses_each_unknown_flag)
 	}
 }
 
-TEST_F(every_command, refuses_something_in_reserved_and_output_fields)
+TEST_F(every_command, refuses_something_in_reserved_fields)
 {
-	const struct range *range;
+	size_t byte;
 
-	for (range = variant->zero; range < variant->zero + 2; range++) {
-		size_t byte;
+	for (byte = variant->reserved.start; byte < variant->reserved.end; byte++) {
+		union argument argument = variant->argument;
 
-		for (byte = range->start; byte < range->end; byte++) {
-			union argument argument = variant->argument;
-
-			argument.bytes[byte] = 0x80;
-			ASSERT_EQ(-EINVAL, call(self->scene.fds[0], variant->command, &argument)) {
-				TH_LOG("byte %zu", byte);
-				remember(&self->scene);
-			}
-			ASSERT_TRUE(nothing_changed(&self->scene));
-		}
+		argument.bytes[byte] = 0x80;
+		ASSERT_REFUSED(EINVAL, "reserved", call(self->scene.fds[0], variant->command,
+							&argument));
 	}
+}
+
+TEST_F(every_command, does_not_care_what_output_fields_hold)
+{
+	union argument argument = variant->argument;
+	const struct range *output = &variant->output;
+	size_t word;
+
+	memset(argument.bytes + output->start, 0xff, output->end - output->start);
+	ASSERT_EQ(0, call(self->scene.fds[0], variant->command, &argument));
+	for (word = output->start / 4; word < output->end / 4; word++)
+		EXPECT_NE(UINT32_MAX, argument.words[word]);
+	remember(&self->scene);
 }
 
 TEST_F(every_command, refuses_pointers_to_nothing)
@@ -411,7 +420,7 @@ TEST_F(every_command, refuses_memory_that_is_not_readable_and_writable)
 	pages = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, pages);
 
-	for (i = 0; i < sizeof(protections) / sizeof(protections[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(protections); i++) {
 		uint32_t before;
 
 		for (before = 1; before < size; before++) {
@@ -506,14 +515,13 @@ TEST_F(errors, fields_without_their_flag_are_refused)
 		{ .limit = PAGE },
 		{ .commit = PAGE },
 		{ .keep = PAGE },
-		{ .slot = COLD + 7 },
 		{ .flags = SLOTPOOL_ALLOC_KEY, .limit = PAGE },
 		{ .flags = SLOTPOOL_ALLOC_LIMIT, .limit = PAGE, .key = 1 },
 	};
 	struct slotpool_resize resize = { .slot = OWNED, .limit = PAGE, .commit = PAGE };
 	size_t i;
 
-	for (i = 0; i < sizeof(allocs) / sizeof(allocs[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(allocs); i++)
 		ASSERT_REFUSED(EINVAL, "ALLOC", pool_alloc(self->fd, allocs[i]));
 	ASSERT_REFUSED(EINVAL, "RESIZE", pool_call(self->fd, SLOTPOOL_RESIZE, &resize));
 	ASSERT_REFUSED(EINVAL, "PURGE key", pool_purge(self->fd, 0, WARM_KEY, 0));
@@ -538,7 +546,7 @@ TEST_F(errors, slots_out_of_range_are_refused)
 	static const uint32_t slots[] = { NR_SLOTS, NR_SLOTS + 1, INT32_MAX, 1U << 31, UINT32_MAX };
 	size_t i;
 
-	for (i = 0; i < sizeof(slots) / sizeof(slots[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(slots); i++) {
 		uint32_t slot = slots[i];
 
 		ASSERT_REFUSED(EINVAL, "ALLOC", pool_alloc_exact(self->fd, slot));
@@ -557,7 +565,7 @@ TEST_F(errors, slots_that_the_client_does_not_own_are_refused)
 	static const uint32_t slots[] = { COLD, WARM, FOREIGN, FOREIGN_WARM, NR_SLOTS - 1 };
 	size_t i;
 
-	for (i = 0; i < sizeof(slots) / sizeof(slots[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(slots); i++) {
 		uint32_t slot = slots[i];
 
 		ASSERT_REFUSED(ENOENT, "RESET", pool_reset(self->fd, slot));
@@ -575,7 +583,7 @@ TEST_F(errors, free_if_owned_leaves_slots_of_others_alone)
 	static const uint32_t slots[] = { COLD, WARM, FOREIGN, FOREIGN_WARM };
 	size_t i;
 
-	for (i = 0; i < sizeof(slots) / sizeof(slots[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(slots); i++) {
 		ASSERT_REFUSED(0, "FREE",
 			       pool_free_flags(self->fd, slots[i], SLOTPOOL_FREE_IF_OWNED));
 		ASSERT_REFUSED(0, "FREE and decommit",
@@ -601,7 +609,7 @@ TEST_F(errors, purge_of_a_slot_that_is_not_the_clients_idle_one_is_refused)
 	static const uint32_t slots[] = { COLD, OWNED, FOREIGN, FOREIGN_WARM };
 	size_t i;
 
-	for (i = 0; i < sizeof(slots) / sizeof(slots[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(slots); i++)
 		ASSERT_REFUSED(ENOENT, "PURGE",
 			       pool_purge(self->fd, SLOTPOOL_PURGE_SLOT, 0, slots[i]));
 	ASSERT_REFUSED(0, "PURGE of an unknown key",
@@ -633,7 +641,7 @@ TEST_F(errors, limits_that_cannot_be_are_refused)
 	};
 	size_t i;
 
-	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(limits); i++) {
 		ASSERT_REFUSED(EINVAL, "ALLOC", pool_alloc_limit(self->fd, limits[i]));
 		ASSERT_REFUSED(EINVAL, "RESIZE", pool_resize(self->fd, OWNED, 0, limits[i]));
 		ASSERT_REFUSED(EINVAL, "RESIZE if it grows",
@@ -646,7 +654,7 @@ TEST_F(errors, bytes_to_keep_must_be_a_multiple_of_the_page_size)
 	static const uint64_t keeps[] = { 1, PAGE - 1, PAGE + 1, UINT64_MAX };
 	size_t i;
 
-	for (i = 0; i < sizeof(keeps) / sizeof(keeps[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(keeps); i++)
 		ASSERT_REFUSED(EINVAL, "ALLOC",
 			       pool_alloc(self->fd, (struct slotpool_alloc){
 							    .flags = SLOTPOOL_ALLOC_KEEP,
@@ -722,7 +730,7 @@ TEST_F(errors, max_unused_warm_slots_must_be_a_number)
 	};
 	size_t i;
 
-	for (i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(values); i++) {
 		int fd = open(POOL_ATTRIBUTES "max_unused_warm_slots", O_WRONLY | O_CLOEXEC);
 		ssize_t written;
 
@@ -749,7 +757,7 @@ TEST_F(errors, private_mappings_are_refused)
 	static const int protections[] = { PROT_NONE, PROT_READ, PROT_READ | PROT_WRITE };
 	size_t i;
 
-	for (i = 0; i < sizeof(protections) / sizeof(protections[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(protections); i++)
 		ASSERT_REFUSED(EINVAL, "private",
 			       try_map(self->fd, 0, SLOT_STRIDE, protections[i], MAP_PRIVATE));
 }
@@ -764,7 +772,7 @@ TEST_F(errors, mappings_of_files_that_are_not_open_for_both_are_refused)
 		int fd = open(POOL_DEVICE, modes[i] | O_CLOEXEC);
 
 		ASSERT_GE(fd, 0);
-		for (j = 0; j < sizeof(protections) / sizeof(protections[0]); j++)
+		for (j = 0; j < ARRAY_SIZE(protections); j++)
 			ASSERT_REFUSED(EACCES, "map",
 				       try_map(fd, 0, SLOT_STRIDE, protections[j], MAP_SHARED));
 		close(fd);
@@ -788,7 +796,7 @@ TEST_F(errors, executable_mappings_are_refused)
 	};
 	size_t i;
 
-	for (i = 0; i < sizeof(protections) / sizeof(protections[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(protections); i++)
 		ASSERT_REFUSED(exec_error(), "map",
 			       try_map(self->fd, 0, SLOT_STRIDE, protections[i], MAP_SHARED));
 }
@@ -829,7 +837,7 @@ TEST_F(errors, mappings_beyond_the_pool_are_refused)
 	};
 	size_t i;
 
-	for (i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(maps); i++)
 		ASSERT_REFUSED(maps[i].error, maps[i].what,
 			       try_map(self->fd, maps[i].offset, maps[i].length,
 				       PROT_READ | PROT_WRITE, MAP_SHARED));
@@ -958,7 +966,7 @@ TEST_F(commitment, above_the_limit_or_no_multiple_of_the_page_size_is_refused)
 	};
 	size_t i;
 
-	for (i = 0; i < sizeof(commits) / sizeof(commits[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(commits); i++) {
 		ASSERT_REFUSED(EINVAL, "ALLOC", alloc_commit(self->fd, 2 * PAGE, commits[i]));
 		ASSERT_REFUSED(EINVAL, "RESIZE",
 			       resize_commit(self->fd, OWNED, 2 * PAGE, commits[i]));
@@ -1012,12 +1020,31 @@ TEST_F(commitment, of_a_resize_that_cannot_be_now_is_refused)
 				   variant->now_pages * PAGE));
 }
 
-TEST_F(commitment, that_cannot_be_now_costs_nobody_a_warm_slot)
+/* Idle slots give their memory up in the attempt to find enough. */
+TEST_F(commitment, that_cannot_be_now_costs_nothing_but_idle_memory)
 {
-	ASSERT_REFUSED(variant->error, "ALLOC",
-		       pool_alloc_limit(self->fd, variant->now_pages * PAGE));
-	ASSERT_REFUSED(variant->error, "RESIZE",
-		       pool_resize(self->fd, OWNED, 0, variant->now_pages * PAGE + PAGE));
+	struct snapshot *before = &self->scene.before;
+	struct snapshot after;
+	uint64_t idle;
+	int i;
+
+	ASSERT_EQ(-variant->error, pool_alloc_limit(self->fd, variant->now_pages * PAGE));
+	ASSERT_EQ(-variant->error,
+		  pool_resize(self->fd, OWNED, 0, (variant->now_pages + LIMIT_PAGES) * PAGE));
+
+	take_snapshot(&self->scene, &after);
+	idle = before->stat[0].warm_slots - after.stat[0].warm_slots;
+	/* A client at its quota gives up its own. */
+	ASSERT_EQ(variant->error == EDQUOT ? 1 : 2, idle);
+	before->stat[0].client_pages -= 1;
+	before->stat[1].client_pages -= idle - 1;
+	for (i = 0; i < 2; i++) {
+		before->stat[i].warm_slots -= idle;
+		before->stat[i].cold_slots += idle;
+		before->stat[i].held_pages -= idle;
+		before->stat[i].reserve_free_pages += idle;
+		before->stat[i].evictions = after.stat[i].evictions;
+	}
 }
 
 TEST_HARNESS_MAIN
