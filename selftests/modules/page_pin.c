@@ -86,8 +86,10 @@ static int page_pin_set(const char *value, const struct kernel_param *param)
 		return -ENOENT;
 	page_pin_drop();
 	if (pin) {
+		/* Never a page that has been freed since it was found. */
+		if (!get_page_unless_zero(pfn_to_page(frame)))
+			return -ENOENT;
 		pinned = pfn_to_page(frame);
-		get_page(pinned);
 	}
 	return 0;
 }

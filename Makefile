@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# make help tells what there is to make.
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+SERIES := 6.1 6.12
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/slotpool
+SOURCE := $(CACHE)/linux-source-6.1
+BUILD := $(CURDIR)/build
+
+SETUP := selftests/vm/setup.sh
+MAKEFLAGS += --no-print-directory
+
+# Everything that is built shares build/.
+.NOTPARALLEL:
+
+.PHONY: all
+all: module user
+
+.PHONY: help
+help:
+	@echo 'make                 module for the running kernel (KDIR) and user space'
+	@echo 'make module          the module; KERNEL=6.1 or 6.12 for a kernel of the tests'
+	@echo 'make user            library, tool'
+	@echo 'make demo            the demonstration, in a virtual machine'
+	@echo 'make check           all tests'
+	@echo 'make check-unit      the tests that need no kernel'
+	@echo 'make check-vm        the tests in a virtual machine; KERNEL=6.12 for one kernel,'
+	@echo '                     TESTS="lifetime errors" for some of selftests/'
+	@echo 'make style           static checks'
+	@echo 'make clean           remove build/'
+
+# ---- the module ----
+
+# Without KERNEL it is for the running kernel.
+MODULE_NAME = $(or $(KERNEL),host)
+MODULE_KDIR = $(if $(KERNEL),$(CACHE)/linux-$(KERNEL)/headers,$(KDIR))
+
+MODULE_SOURCES := Kbuild kmod uapi
+# What tests need inside the kernel
+TEST_MODULE_SOURCES := $(wildcard selftests/modules/*)
+
+# Kbuild leaves its output beside the sources, so it gets a tree of links to
+# them. $(1): the tree below build/, $(2): its sources, $(3): a kernel's
+# headers, $(4): more for Kbuild.
+kbuild = mkdir -p $(BUILD)/$(1) && cp -rsf $(addprefix $(CURDIR)/,$(2)) $(BUILD)/$(1)/ && \
+	$(MAKE) -C $(3) M=$(BUILD)/$(1) CONFIG_DEBUG_INFO_BTF_MODULES= $(4) modules
+
+.PHONY: module
+module:
+ifdef KERNEL
+	@$(SETUP) build kernels
+endif
+	@test -e $(MODULE_KDIR)/Makefile || { \
+		echo "$(MODULE_KDIR): no kernel headers; install linux-headers-$$(uname -r)," \
+			"set KDIR, or name one of $(SERIES) as KERNEL" >&2; exit 1; }
+	@$(call kbuild,$(MODULE_NAME),$(MODULE_SOURCES),$(MODULE_KDIR))
+
+# ---- user space ----
+
+.PHONY: user
+user:
+	@$(SETUP) build
+	@echo "  MAKE    userspace"
+	@$(MAKE) -s -C userspace
+
+# ---- tests ----
+
+CHECK_SERIES := $(or $(KERNEL),$(SERIES))
+EXAMPLES := $(basename $(notdir $(wildcard userspace/examples/*.c userspace/examples/*.cc)))
+GUEST_TOOLS := slotpoolctl $(EXAMPLES)
+TESTS ?= $(basename $(notdir $(wildcard selftests/*.c selftests/*.sh)))
+# A name is a script, or a program built from a source of that name.
+test_programs = $(foreach test,$(TESTS),$(or $(wildcard selftests/$(test).sh),\
+	$(BUILD)/selftests/$(test)))
+
+# Where make check collects what its parts counted
+result = $(if $(RESULTS),$(RESULTS)/$(1),/dev/null)
+
+UNIT_TESTS := $(basename $(notdir $(shell grep -lw main selftests/unit/*.c)))
+
+.PHONY: check
+check:
+	@rm -rf $(BUILD)/results
+	@mkdir -p $(BUILD)/results
+	@$(SETUP) vm
+	-@$(MAKE) -k RESULTS=$(BUILD)/results check-unit check-vm
+	@selftests/vm/summary.sh $(BUILD)/results unit $(CHECK_SERIES)
+
+.PHONY: check-unit
+check-unit:
+	@command -v $(CC) >/dev/null || { \
+		echo "no compiler: install gcc and libc6-dev" >&2; exit 1; }
+	@echo "  MAKE    selftests/unit"
+	@$(MAKE) -s -C selftests/unit
+	@echo "User space, $(words $(UNIT_TESTS)) programs"
+	@{ for test in $(UNIT_TESTS); do \
+		echo "@start $$test"; $(BUILD)/unit/$$test 2>&1; echo "@end $$test $$?"; \
+	done; echo "@done"; } | selftests/vm/tap.sh $(call result,unit) $(UNIT_TESTS)
+
+.PHONY: check-vm $(addprefix check-vm-,$(SERIES))
+check-vm: $(addprefix check-vm-,$(CHECK_SERIES))
+
+.PHONY: selftests
+selftests: user
+	@$(SETUP) vm
+	@$(MAKE) -C selftests PROGRAMS='$(filter $(BUILD)/%,$(test_programs))'
+
+$(addprefix check-vm-,$(SERIES)): check-vm-%: selftests
+	@$(MAKE) module KERNEL=$*
+	@$(call kbuild,$*/modules,$(TEST_MODULE_SOURCES),$(CACHE)/linux-$*/headers)
+	@install -D -t $(BUILD)/guest/bin $(addprefix $(BUILD)/userspace/,$(GUEST_TOOLS))
+	@selftests/vm/run.sh --kernel $* --files $(BUILD)/guest --result $(call result,$*) -- \
+		$(test_programs)
+
+# ---- demonstration ----
+
+.PHONY: demo
+demo:
+	@$(SETUP) demo
+	@$(MAKE) module KERNEL=6.12
+	@$(MAKE) user
+	@echo "  MAKE    userspace/examples/thumbnails"
+	@$(MAKE) -s -C userspace/examples/thumbnails
+	@selftests/vm/run.sh --kernel 6.12 --plain --files $(BUILD)/demo/files -- $(BUILD)/demo/run
+
+# ---- static checks ----
+
+find = $(shell find $(1) -path ./build -prune -o -path ./.git -prune -o -type f $(2) -print)
+C_FILES = $(call find,kmod uapi userspace selftests,-name '*.[ch]')
+USER_FILES = $(filter-out selftests/modules/%,$(call find,userspace selftests,-name '*.[ch]'))
+DOCUMENTED = $(wildcard kmod/*.[ch] uapi/linux/*.h userspace/include/*.h)
+SCRIPTS = $(shell grep -rlE --exclude-dir=build --exclude-dir=.git '^\#!/bin/(ba)?sh' .)
+MAN_PAGES = $(wildcard Documentation/man/*.[1-9])
+# Rules that presume the kernel's types, macros and accessors
+USER_IGNORE := --ignore PREFER_KERNEL_TYPES,CAMELCASE,VOLATILE \
+	       --ignore PREFER_DEFINED_ATTRIBUTE_MACRO,USE_NEGATIVE_ERRNO
+
+STYLE := $(addprefix style-module-,$(SERIES)) style-checkpatch style-kernel-doc style-uapi \
+	 style-clang-format style-cppcheck style-shellcheck style-codespell style-man
+
+.PHONY: style $(STYLE)
+style:
+	@$(SETUP) style
+	@$(MAKE) -k $(STYLE)
+
+# Everything that gcc or sparse says is an error.
+CHECKED := -s W=1 C=2 CF=-D__CHECK_ENDIAN__ KCFLAGS=-Werror
+STRICT := -s W=1 C=2 CF=-D__CHECK_ENDIAN__ KCFLAGS=-Werror
+
+$(addprefix style-module-,$(SERIES)): style-module-%:
+	@echo "  gcc, sparse on $*"
+	@mkdir -p $(BUILD)/style-$*
+	@{ $(call kbuild,style-$*,$(MODULE_SOURCES),$(CACHE)/linux-$*/headers,$(STRICT)); \
+	$(call kbuild,style-$*/modules,$(TEST_MODULE_SOURCES),$(CACHE)/linux-$*/headers,$(STRICT)); \
+	} 2>&1 | tee $(BUILD)/style-$*/messages
+	@test ! -s $(BUILD)/style-$*/messages
+
+# It looks for names below the root's include/, and leaves a cache of them in
+# the current directory.
+checkpatch = mkdir -p $(BUILD) && cd $(BUILD) && \
+	$(SOURCE)/scripts/checkpatch.pl --root=$(CURDIR)/userspace --no-tree --strict --terse \
+	--no-summary --max-line-length=100 $(2) -f $(addprefix $(CURDIR)/,$(1))
+
+style-checkpatch:
+	@echo "  checkpatch"
+	@$(call checkpatch,$(filter-out $(USER_FILES),$(C_FILES)))
+	@$(call checkpatch,$(USER_FILES),$(USER_IGNORE))
+
+style-kernel-doc:
+	@echo "  kernel-doc"
+	@$(SOURCE)/scripts/kernel-doc -none -Werror $(DOCUMENTED)
+
+style-uapi:
+	@echo "  interface header alone"
+	@$(CC) -std=c90 -Wall -Wextra -Werror -Iuapi -fsyntax-only -x c uapi/linux/slotpool.h
+	@$(CXX) -std=c++11 -Wall -Wextra -Werror -Iuapi -fsyntax-only -x c++ uapi/linux/slotpool.h
+	@$(CXX) -std=c++11 -Wall -Wextra -Werror -Iuapi -fsyntax-only -x c++ \
+		userspace/include/slotpool.h
+
+# Not for the kernel's test harness, whose macros it takes for something else.
+style-clang-format:
+	@echo "  clang-format"
+	@clang-format --dry-run -Werror $(filter-out $(wildcard selftests/*.[ch]),$(USER_FILES))
+
+style-cppcheck:
+	@echo "  cppcheck"
+	@cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 \
+		--enable=warning,performance,portability \
+		-Iuapi -Iuserspace/include $(filter userspace/% selftests/unit/%,$(USER_FILES))
+
+style-shellcheck:
+	@echo "  shellcheck"
+	@shellcheck $(SCRIPTS)
+
+style-codespell:
+	@echo "  codespell"
+	@codespell --ignore-words-list=iput --skip='./build,./.git,./LICENSES'
+
+style-man:
+	@echo "  manual pages"
+	@$(if $(MAN_PAGES),mandoc -Tlint -W warning $(MAN_PAGES))
+
+.PHONY: clean
+clean:
+	rm -rf $(BUILD)

@@ -1,0 +1,178 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Boots a kernel that setup.sh fetched and runs programs in it as root, each
+# with the freshly built modules of that kernel in /.
+
+set -euo pipefail
+
+usage()
+{
+	cat >&2 <<-END
+	usage: ${0##*/} --kernel SERIES [OPTION]... -- PROGRAM...
+
+	  --kernel SERIES   6.1 or 6.12
+	  --files DIR       put the contents of DIR into the machine's /
+	  --result FILE     write "<passed> <failed>" there
+	  --plain           the programs are no tests: show what they print, and
+	                    succeed if all of them exit with 0
+	  --smp CPUS        processors (2)
+	  --mem SIZE        memory (1G)
+	  --timeout SECONDS for the whole run (900)
+	  --append WORDS    more for the kernel's command line
+
+	A test prints TAP and exits with 0 if everything passed.
+	END
+	exit 2
+}
+
+here=$(cd "$(dirname "$0")" && pwd)
+build=$(cd "$here/../.." && pwd)/build
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/slotpool
+# What the guest passes to exit, and what qemu makes of it
+finished=$((16 << 1 | 1))
+
+kernel='' files='' result=/dev/null plain='' smp=2 mem=1G timeout=900 append=''
+while [ $# -gt 0 ] && [ "$1" != -- ]; do
+	if [ "$1" = --plain ]; then
+		plain=y
+		shift
+		continue
+	fi
+	[ $# -ge 2 ] || usage
+	case $1 in
+	--kernel)	kernel=$2 ;;
+	--files)	files=$2 ;;
+	--result)	result=$2 ;;
+	--smp)		smp=$2 ;;
+	--mem)		mem=$2 ;;
+	--timeout)	timeout=$2 ;;
+	--append)	append=$2 ;;
+	*)		usage ;;
+	esac
+	shift 2
+done
+if [ $# -lt 2 ] || [ -z "$kernel" ]; then
+	usage
+fi
+shift
+
+die()
+{
+	echo "${0##*/}: $*" >&2
+	exit 1
+}
+
+vmlinux=$cache/linux-$kernel/vmlinux
+module=$build/$kernel/slotpool.ko
+[ -f "$vmlinux" ] || die "no kernel $kernel; run selftests/vm/setup.sh vm"
+[ -f "$module" ] || die "no $module; run make module KERNEL=$kernel"
+
+mkdir -p "$build/vm"
+work=$(mktemp -d "$build/vm/run.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+root=$work/root
+
+# What the executables below $root are linked to, at the same place there
+copy_libraries()
+{
+	local file lib
+
+	find "$root" -type f -perm /111 | while read -r file; do
+		LC_ALL=C ldd "$file" 2>/dev/null || true
+	done | sort -u | while read -r lib; do
+		case $lib in
+		*"not found"*)	die "missing library: $lib" ;;
+		*"=> /"*)	lib=${lib#*=> } ;;
+		/*)		;;
+		*)		continue ;;
+		esac
+		lib=${lib% (*}
+		[ -e "$root$lib" ] || cp -L --parents "$lib" "$root"
+	done
+}
+
+mkdir -p "$root"/{bin,dev,proc,programs,sys,tmp}
+cp "$(command -v busybox)" "$root/bin/busybox"
+busybox --list | while read -r applet; do
+	[ -e "$root/bin/$applet" ] || ln -s busybox "$root/bin/$applet"
+done
+cp "$here/init" "$root/init"
+gcc -O2 -Wall -Wextra -Werror -static -o "$root/bin/exit-vm" "$here/exit.c"
+find "$build/$kernel" -maxdepth 2 -name '*.ko' -exec cp {} "$root/" \;
+[ -z "$files" ] || cp -a "$files/." "$root/"
+names=()
+for program; do
+	name=${program##*/}
+	[ -x "$program" ] || die "$program is not an executable file"
+	[ ! -e "$root/programs/$name" ] || die "two programs are called $name"
+	cp "$program" "$root/programs/"
+	names+=("$name")
+done
+printf '%s\n' "${names[@]}" >"$root/program-list"
+copy_libraries
+(cd "$root" && find . | cpio -o -H newc --quiet -R 0:0) >"$work/initramfs"
+
+accel=(-accel tcg)
+# A bare /dev/kvm may be an emulation on which stock kernels hang.
+if [ -d /sys/module/kvm_intel ] || [ -d /sys/module/kvm_amd ]; then
+	accel=(-accel kvm -accel tcg)
+fi
+
+# In place of tap.sh for programs that are no tests
+show()
+{
+	local line failed=0
+
+	while IFS= read -r line; do
+		case $line in
+		"@end "*" 0")	;;
+		"@end "*)	failed=1; echo "exit status ${line##* }" ;;
+		"@kernel "*)	failed=1; echo "kernel: ${line#@kernel }" ;;
+		"@"*)		;;
+		*)		printf '%s\n' "$line" ;;
+		esac
+	done
+	return "$failed"
+}
+
+consume()
+{
+	if [ -n "$plain" ]; then
+		show
+	else
+		"$here/tap.sh" "$result" "${names[@]}"
+	fi
+}
+
+echo "Linux $kernel, ${#names[@]} programs"
+set +e
+timeout --kill-after=5 "$timeout" qemu-system-x86_64 \
+	-nodefaults -no-user-config -display none -no-reboot \
+	"${accel[@]}" -cpu max,la57=off -smp "$smp" -m "$mem" \
+	-kernel "$vmlinux" -initrd "$work/initramfs" \
+	-append "console=ttyS0 panic=-1 oops=panic watchdog_thresh=60 $append" \
+	-serial "file:$work/console" -serial stdio \
+	-device isa-debug-exit,iobase=0x501,iosize=1 </dev/null |
+	tee "$work/output" | consume
+status=("${PIPESTATUS[@]}")
+set -e
+
+mv "$work/console" "$build/vm/$kernel.console"
+mv "$work/output" "$build/vm/$kernel.output"
+case ${status[0]} in
+"$finished")
+	exit "${status[2]}"
+	;;
+124)
+	why="was stopped after $timeout s"
+	;;
+*)
+	why="died (qemu exit status ${status[0]})"
+	;;
+esac
+{
+	grep -m 1 -E 'BUG|Oops|general protection' "$build/vm/$kernel.console" || true
+	tail -n 40 "$build/vm/$kernel.console"
+} >&2
+die "the test machine $why; above are the last lines of its console"

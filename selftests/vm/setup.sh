@@ -1,0 +1,274 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Installs what the named groups need on Debian 12, and fetches the kernels
+# that the tests boot. Asks nothing, and is silent when everything is there.
+#
+# The kernels are downloaded and unpacked below the user's cache directory,
+# never installed:
+#
+#   linux-<series>/vmlinux	the image, uncompressed, as qemu boots it
+#   linux-<series>/headers	builds external modules
+#   linux-source-6.1		checkers and kselftest headers of that kernel
+
+set -euo pipefail
+
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/slotpool
+series="6.1 6.12"
+
+usage()
+{
+	echo "usage: ${0##*/} build|kernels|vm|style|demo ..." >&2
+	exit 2
+}
+
+# "package reason", a line each
+packages()
+{
+	case $1 in
+	build)
+		cat <<-END
+		gcc compiles user space
+		libc6-dev headers of the C library
+		gcc-12 compiles modules for Debian's kernels
+		libelf1 objtool, part of a module's build, reads ELF with it
+		libssl3 needed by the kernel's build tools
+		pahole needed by the kernel's build tools
+		kmod modinfo, modprobe
+		g++ compiles the examples in C++
+		pkg-config finds libsmartcols
+		libsmartcols-dev slotpoolctl prints its tables with it
+		END
+		;;
+	kernels)
+		cat <<-END
+		xz-utils unpacks kernel packages
+		zstd unpacks kernel images
+		binutils readelf checks an unpacked kernel image
+		END
+		;;
+	vm)
+		packages build
+		packages kernels
+		cat <<-END
+		qemu-system-x86 runs the test kernels
+		busybox-static is the test machine's user space
+		cpio packs the test machine's file system
+		gcc-multilib compiles a 32-bit caller of the ioctls
+		END
+		;;
+	style)
+		packages build
+		packages kernels
+		cat <<-END
+		perl runs checkpatch and kernel-doc
+		sparse checks address spaces, endianness and locks
+		cppcheck checks user space
+		clang-format checks the layout of user space
+		shellcheck checks scripts
+		codespell checks spelling
+		mandoc checks manual pages
+		END
+		;;
+	demo)
+		packages vm
+		cat <<-END
+		clang compiles the demo's guests to WebAssembly
+		lld links them
+		wasi-libc is their C library
+		libclang-rt-dev-wasm32 is their compiler runtime
+		wabt translates WebAssembly to C
+		libstb-dev is the image decoder and resizer they run
+		END
+		;;
+	*)
+		usage
+		;;
+	esac
+}
+
+as_root()
+{
+	if [ "$(id -u)" -eq 0 ]; then
+		"$@"
+	elif sudo -n true 2>/dev/null; then
+		sudo -n "$@"
+	else
+		return 1
+	fi
+}
+
+update_lists()
+{
+	if [ -n "${lists_updated:-}" ] || ! as_root true; then
+		return 0
+	fi
+	echo "setup: updating the package lists"
+	# A stale or unreachable extra source is no reason to stop: what is
+	# really missing is found missing below.
+	as_root apt-get update -qq || true
+	lists_updated=y
+}
+
+install_packages()
+{
+	local wanted missing
+
+	wanted=$(for group; do packages "$group"; done | sort -u)
+	missing=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' 2>/dev/null |
+		awk 'NR == FNR { if ($1 == "installed") have[$2]; next }
+		     !($1 in have)' - <(printf '%s\n' "$wanted"))
+	[ -n "$missing" ] || return 0
+
+	printf '%s\n' "$missing" | sed 's/^\([^ ]*\) /setup: installing \1: /'
+	mapfile -t missing < <(printf '%s\n' "$missing" | cut -d ' ' -f 1)
+	if ! as_root true; then
+		echo "setup: not root, and sudo wants a password; please run" >&2
+		echo "  sudo apt-get install --no-install-recommends ${missing[*]}" >&2
+		exit 1
+	fi
+	update_lists
+	# Never trade a package that the user has for one that we want.
+	if ! as_root env DEBIAN_FRONTEND=noninteractive \
+		apt-get install -q -y --no-remove --no-install-recommends \
+		"${missing[@]}" 2>&1 </dev/null | tee "$cache/apt.log" |
+		{ grep --line-buffered '^Get:' || true; }; then
+		cat "$cache/apt.log" >&2
+		echo "setup: apt-get could not install: ${missing[*]}" >&2
+		exit 1
+	fi
+}
+
+# The packages that the meta-package $1 stands for
+dependency()
+{
+	LC_ALL=C apt-cache depends --important "$1" 2>/dev/null |
+		awk '$1 == "Depends:" && !/</ { print $2 }'
+}
+
+download()
+{
+	echo "setup: downloading $*"
+	(cd "$work" && apt-get -q -o APT::Sandbox::User=root download "$@") || {
+		echo "setup: cannot download: $*" >&2
+		exit 1
+	}
+}
+
+# A directory appears under its name only when it is complete.
+begin()
+{
+	work=$(mktemp -d "$cache/unfinished.XXXXXX")
+}
+
+finish()
+{
+	rm -f "$work"/*.deb
+	chmod 755 "$work"
+	mv -T "$work" "$cache/$1"
+}
+
+fetch_source()
+{
+	local tarball
+
+	update_lists
+	begin
+	download linux-source-6.1
+	echo "setup: unpacking the checkers and test headers of linux-source-6.1"
+	dpkg-deb --fsys-tarfile "$work"/linux-source-6.1_*.deb |
+		tar -x -C "$work" ./usr/src/linux-source-6.1.tar.xz
+	tarball=$work/usr/src/linux-source-6.1.tar.xz
+	xz -dc -T0 "$tarball" | tar -x -C "$work" --strip-components=1 \
+		linux-source-6.1/.clang-format \
+		linux-source-6.1/COPYING \
+		linux-source-6.1/LICENSES \
+		linux-source-6.1/scripts/checkpatch.pl \
+		linux-source-6.1/scripts/const_structs.checkpatch \
+		linux-source-6.1/scripts/extract-vmlinux \
+		linux-source-6.1/scripts/kernel-doc \
+		linux-source-6.1/scripts/spelling.txt \
+		linux-source-6.1/tools/testing/selftests/kselftest \
+		linux-source-6.1/tools/testing/selftests/kselftest.h \
+		linux-source-6.1/tools/testing/selftests/kselftest_harness.h \
+		linux-source-6.1/tools/testing/selftests/lib.mk
+	rm -r "${work:?}/usr"
+	finish linux-source-6.1
+}
+
+fetch_kernel()
+{
+	local meta=$1 image headers kbuild deb
+
+	update_lists
+	image=$(dependency "linux-image-$meta")
+	headers=$(dependency "linux-headers-$meta")
+	if [ -z "$image" ] || [ -z "$headers" ]; then
+		echo "setup: no package linux-image-$meta, or none of its headers;" \
+			"apt needs Debian 12 with its security archive" >&2
+		exit 1
+	fi
+	kbuild=$(dependency "$headers" | grep '^linux-kbuild-')
+
+	begin
+	download "$image" "$headers" "${headers%-amd64}-common" "$kbuild"
+	echo "setup: unpacking linux ${image#linux-image-}"
+	for deb in "$work"/linux-{headers,kbuild}-*.deb; do
+		dpkg-deb -x "$deb" "$work"
+	done
+	dpkg-deb --fsys-tarfile "$work/$image"_*.deb | tar -x -C "$work" ./boot
+	"$cache/linux-source-6.1/scripts/extract-vmlinux" \
+		"$work"/boot/vmlinuz-* >"$work/vmlinux"
+	rm -r "${work:?}/boot"
+
+	# Found relative to itself, the tree works wherever it is.
+	# shellcheck disable=SC2016
+	printf 'include $(dir $(lastword $(MAKEFILE_LIST)))../%s/Makefile\n' \
+		"${headers%-amd64}-common" >"$work/usr/src/$headers/Makefile"
+	# Only good for adding type information to modules, which takes long.
+	rm -f "$work/usr/src/$headers/vmlinux"
+	ln -s "usr/src/$headers" "$work/headers"
+	finish "linux-$2"
+}
+
+fetch_kernels()
+{
+	local name
+
+	[ -d "$cache/linux-source-6.1" ] || fetch_source
+	for name in $series; do
+		[ -d "$cache/linux-$name" ] && continue
+		case $name in
+		6.1)	fetch_kernel amd64 "$name" ;;
+		*)	fetch_kernel "$name-amd64" "$name" ;;
+		esac
+	done
+}
+
+# The demo's input: pictures of many kinds and sizes
+fetch_images()
+{
+	[ ! -d "$cache/imagemagick-6-doc" ] || return 0
+	update_lists
+	begin
+	download imagemagick-6-doc
+	dpkg-deb -x "$work"/imagemagick-6-doc_*.deb "$work"
+	finish imagemagick-6-doc
+}
+
+[ $# -gt 0 ] || usage
+mkdir -p "$cache"
+exec 9>"$cache/lock"
+flock 9
+rm -rf "$cache"/unfinished.*
+install_packages "$@"
+case " $* " in
+*" kernels "*|*" vm "*|*" style "*|*" demo "*)
+	fetch_kernels
+	;;
+esac
+case " $* " in
+*" demo "*)
+	fetch_images
+	;;
+esac

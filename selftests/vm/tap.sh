@@ -1,0 +1,119 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Reads what test programs print, in the form that init describes, says how
+# each of them fared, and writes "<passed> <failed>" to a file. A skipped test
+# counts as failed, and so does everything that a plan promises and that
+# doesn't come.
+
+set -euo pipefail
+
+if [ $# -lt 2 ]; then
+	echo "usage: ${0##*/} RESULT-FILE PROGRAM... <OUTPUT" >&2
+	exit 2
+fi
+result=$1
+shift
+
+total_passed=0
+total_failed=0
+program=''
+done=''
+declare -A finished
+
+start()
+{
+	program=$1
+	plan='' passed=0 failed=0 since=$SECONDS details=() recent=() kernel=()
+}
+
+# Explains a failure with what the program said since its last test.
+fail()
+{
+	failed=$((failed + 1))
+	details+=("${recent[@]}" "$1")
+	recent=()
+}
+
+end()
+{
+	local status=$1 count=$((passed + failed))
+
+	if [ -z "$plan" ]; then
+		fail "$program: no plan (1..N)"
+	elif [ "$plan" -gt "$count" ]; then
+		fail "$program: ended after $count of $plan tests"
+		failed=$((failed + plan - count - 1))
+	elif [ "$plan" -lt "$count" ] || [ "$plan" -eq 0 ]; then
+		fail "$program: planned $plan tests and ran $count"
+	elif [ "$status" != 0 ] && [ "$failed" -eq 0 ]; then
+		fail "$program: exit status $status, although every test passed"
+	fi
+
+	if [ "${#kernel[@]}" -gt 0 ]; then
+		failed=$((failed + 1))
+		details+=("${kernel[@]}")
+	fi
+
+	if [ "$failed" -eq 0 ]; then
+		printf '  %-24s ok    %4d passed  %4d s\n' \
+			"$program" "$passed" $((SECONDS - since))
+	else
+		printf '  %-24s FAIL  %4d passed, %d failed\n' \
+			"$program" "$passed" "$failed"
+		printf '      %s\n' "${details[@]}"
+	fi
+	total_passed=$((total_passed + passed))
+	total_failed=$((total_failed + failed))
+	finished[$program]=y
+	program=''
+}
+
+while IFS= read -r line; do
+	line=${line%$'\r'}
+	case $line in
+	"@start "*)
+		start "${line#@start }"
+		;;
+	"@end "*)
+		end "${line##* }"
+		;;
+	"@kernel "*)
+		kernel+=("kernel: ${line#@kernel }")
+		;;
+	"@done")
+		done=y
+		;;
+	1..*)
+		plan=${line#1..}
+		plan=${plan%%[!0-9]*}
+		;;
+	"not ok "*)
+		fail "$line"
+		;;
+	"ok "*"# SKIP"*)
+		fail "$line (a skipped test is a failed one)"
+		;;
+	"ok "*)
+		passed=$((passed + 1))
+		recent=()
+		;;
+	*)
+		recent+=("$line")
+		;;
+	esac
+done
+[ -z "$program" ] || end "none, it never ended"
+
+for program; do
+	if [ -z "${finished[$program]:-}" ]; then
+		echo "  $program did not run"
+		total_failed=$((total_failed + 1))
+	fi
+done
+if [ -z "$done" ]; then
+	echo "  the run did not finish"
+	total_failed=$((total_failed + 1))
+fi
+echo "$total_passed $total_failed" >"$result"
+[ "$total_failed" -eq 0 ]
