@@ -54,7 +54,7 @@ static vm_fault_t fault_lock(struct vm_fault *vmf, struct slot *slot)
 	if (mutex_trylock(&slot->lock))
 		return 0;
 	if (vmf->flags & FAULT_FLAG_MKWRITE || !fault_flag_allow_retry_first(vmf->flags))
-		return mutex_lock_killable(&slot->lock) ? VM_FAULT_NOPAGE : 0;
+		return mutex_lock_killable(&slot->lock) ? VM_FAULT_SIGSEGV : 0;
 	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
 		return VM_FAULT_RETRY;
 
@@ -87,8 +87,9 @@ static vm_fault_t fault_answer(struct vm_fault *vmf)
 		mutex_unlock(&slot->lock);
 		if (!err)
 			return result;
+		/* Not NOPAGE: an access by the kernel itself would try for ever. */
 		if (fatal_signal_pending(current))
-			return VM_FAULT_NOPAGE;
+			return VM_FAULT_SIGSEGV;
 	} while (pool_make_room(client->pool, &client->slots, err));
 
 	/*

@@ -122,16 +122,31 @@ static void client_uncharge(struct slot_client *client, long nr_pages)
 	atomic_long_sub(nr_pages, &client->nr_pages);
 }
 
-/* Makes the promise cover what the slot doesn't hold yet of a commitment. */
-static int slot_commit(struct slot *slot, unsigned long commit)
+/*
+ * Pages to be promised on given terms: those committed but for the ones made
+ * already since the slot was new, and no more than can still become private.
+ * Pages that the slot held before that count only as the latter: the instance
+ * may go on to touch others.
+ */
+static unsigned long slot_promise_due(const struct slot *slot, unsigned long limit,
+				      unsigned long commit)
+{
+	unsigned long claim = commit > slot->nr_made ? commit - slot->nr_made : 0;
+	unsigned long absent = limit > slot->nr_pages ? limit - slot->nr_pages : 0;
+
+	return min(claim, absent);
+}
+
+/* Sets limit and commitment, and has the reserve promise what is due then. */
+static int slot_commit(struct slot *slot, unsigned long limit, unsigned long commit)
 {
 	struct reserve *reserve = &slot->memory->reserve;
-	unsigned long promise = commit > slot->nr_pages ? commit - slot->nr_pages : 0;
+	unsigned long due = slot_promise_due(slot, limit, commit);
 
 	lockdep_assert_held(&slot->lock);
 
-	if (promise > slot->nr_promised) {
-		unsigned long more = promise - slot->nr_promised;
+	if (due > slot->nr_promised) {
+		unsigned long more = due - slot->nr_promised;
 
 		if (!client_charge(slot->client, more))
 			return -EDQUOT;
@@ -139,13 +154,14 @@ static int slot_commit(struct slot *slot, unsigned long commit)
 			client_uncharge(slot->client, more);
 			return -ENOMEM;
 		}
-	} else if (promise < slot->nr_promised) {
-		unsigned long less = slot->nr_promised - promise;
+	} else if (due < slot->nr_promised) {
+		unsigned long less = slot->nr_promised - due;
 
 		reserve_withdraw(reserve, less);
 		client_uncharge(slot->client, less);
 	}
-	slot->nr_promised = promise;
+	slot->nr_promised = due;
+	slot->terms.limit = limit;
 	slot->terms.commit = commit;
 	return 0;
 }
@@ -178,7 +194,8 @@ static int slot_take_page(struct slot *slot, struct page **pagep)
 /* @page is not among the slot's pages any more, and nothing maps it. */
 static void slot_give_page(struct slot *slot, struct page *page)
 {
-	bool promise = slot->nr_pages + slot->nr_promised < slot->terms.commit;
+	bool promise = slot->nr_promised <
+		       slot_promise_due(slot, slot->terms.limit, slot->terms.commit);
 
 	lockdep_assert_held(&slot->lock);
 
@@ -205,6 +222,16 @@ static void slot_drop(struct slot *slot, unsigned long nr_pages)
 		slot_give_page(slot, last->page);
 		cond_resched();
 	}
+}
+
+/* Makes all pages absent. */
+static void slot_empty(struct slot *slot)
+{
+	lockdep_assert_held(&slot->lock);
+
+	mapping_zap(slot->client->mapping, slot->first, slot->high_water);
+	slot->high_water = 0;
+	slot_drop(slot, 0);
 }
 
 static int slot_make_room(struct slot *slot)
@@ -251,6 +278,7 @@ static int slot_make_private(struct slot *slot, pgoff_t index, struct page **pag
 	slot->pages[slot->nr_pages].page = page;
 	slot->pages[slot->nr_pages].index = index;
 	slot->nr_pages++;
+	slot->nr_made++;
 	slot->high_water = max(slot->high_water, index + 1);
 
 	/*
@@ -284,6 +312,8 @@ static void slot_trim(struct slot *slot)
 			below++;
 		}
 	}
+	/* Counts those as not made that may have been: then more is promised. */
+	slot->nr_made -= min(slot->nr_made, slot->nr_pages - below);
 	slot_drop(slot, below);
 }
 
@@ -351,7 +381,8 @@ int slot_assign(struct slot *slot, struct slot_client *client, const struct slot
 		spin_unlock(&client->lock);
 	}
 
-	err = slot_commit(slot, terms->commit);
+	slot->nr_made = 0;
+	err = slot_commit(slot, terms->limit, terms->commit);
 	if (err)
 		return err;
 	slot->terms = *terms;
@@ -383,10 +414,9 @@ int slot_resize(struct slot *slot, unsigned long limit, unsigned long commit)
 
 	lockdep_assert_held(&slot->lock);
 
-	err = slot_commit(slot, commit);
+	err = slot_commit(slot, limit, commit);
 	if (err)
 		return err;
-	slot->terms.limit = limit;
 	slot->reset_limit = min(slot->reset_limit, limit);
 	slot->reset_commit = min(slot->reset_commit, commit);
 	slot_trim(slot);
@@ -403,9 +433,18 @@ void slot_reset(struct slot *slot)
 {
 	lockdep_assert_held(&slot->lock);
 
-	/* Not a promise more than there was: this can't fail. */
-	slot_commit(slot, slot->reset_commit);
-	slot->terms.limit = slot->reset_limit;
+	slot->nr_made = 0;
+	if (slot_commit(slot, slot->reset_limit, slot->reset_commit)) {
+		/*
+		 * The next instance may touch other pages than this one did,
+		 * and there are no more for it than the slot holds: each that
+		 * is given back is promised again.
+		 */
+		slot->terms.limit = slot->reset_limit;
+		slot->terms.commit = slot->reset_commit;
+		slot_empty(slot);
+		return;
+	}
 	slot_trim(slot);
 	slot_clear(slot);
 }
@@ -417,7 +456,8 @@ static void slot_disown(struct slot *slot)
 	/* From here on faults are refused. */
 	WRITE_ONCE(slot->owner, NULL);
 	atomic_dec(&slot->client->nr_owned);
-	slot_commit(slot, 0);
+	/* Takes promises back only, which can't fail. */
+	slot_commit(slot, slot->terms.limit, 0);
 }
 
 /**
@@ -455,9 +495,7 @@ void slot_decommit(struct slot *slot)
 		return;
 	if (slot->owner)
 		slot_disown(slot);
-	mapping_zap(client->mapping, slot->first, slot->high_water);
-	slot->high_water = 0;
-	slot_drop(slot, 0);
+	slot_empty(slot);
 	kvfree(slot->pages);
 	slot->pages = NULL;
 	slot->max_pages = 0;

@@ -83,6 +83,7 @@ struct slot_page {
  * @high_water: no page table entry and no private page is at or above this
  *	page of the slot
  * @nr_promised: pages that the reserve keeps for this slot
+ * @nr_made: pages that became private since the slot was new
  * @by_index: private pages, to look up
  * @pages: the same, to iterate
  * @nr_pages: how many
@@ -103,6 +104,7 @@ struct slot {
 	unsigned long reset_commit;
 	unsigned long high_water;
 	unsigned long nr_promised;
+	unsigned long nr_made;
 	struct xarray by_index;
 	struct slot_page *pages;
 	unsigned long nr_pages;

@@ -139,6 +139,32 @@ TEST_F(commit, pages_that_a_reset_gives_back_stay_promised)
 	memset(self->base + STRIDE, 'y', SLOT);
 }
 
+TEST_F(commit, other_pages_than_the_last_time_can_be_touched)
+{
+	struct slotpool_alloc alloc = {
+		.flags = SLOTPOOL_ALLOC_KEY | SLOTPOOL_ALLOC_COMMIT,
+		.key = 1,
+		.commit = 4 * PAGE,
+	};
+
+	ASSERT_EQ(0, pool_alloc(self->fd, alloc));
+	memset(self->base, 'x', 4 * PAGE);
+	ASSERT_EQ(4 * PAGE, pool_free(self->fd, 0));
+	ASSERT_EQ(0, pool_alloc(self->fd, alloc));
+	ASSERT_EQ(4, pool_stat(self->fd).committed_pages);
+	/* All that is left of the reserve is somebody else's. */
+	ASSERT_EQ(1, pool_alloc_any(self->fd));
+	ASSERT_EQ(2, alloc_commit(self->fd, SLOT, 8 * PAGE));
+	memset(self->base + 4 * PAGE, 'y', 4 * PAGE);
+	ASSERT_EQ(0, pool_stat(self->fd).evictions);
+
+	/* A reset has 4 pages again for others than the 8 that are held. */
+	ASSERT_LE(0, pool_reset(self->fd, 0));
+	ASSERT_EQ(4 + 16 + 8, pool_stat(self->fd).committed_pages);
+	memset(self->base + 8 * PAGE, 'z', 4 * PAGE);
+	ASSERT_TRUE(pool_all_bytes(self->base, 8 * PAGE, 0));
+}
+
 TEST_F(commit, memory_beyond_the_commitment_is_there_while_the_reserve_lasts)
 {
 	ASSERT_EQ(0, alloc_commit(self->fd, SLOT, 4 * PAGE));
