@@ -6,7 +6,8 @@
  * negative errno value; <linux/slotpool.h> documents which one means what for
  * each command. A handle may be used by several threads of the process that
  * opened it, except in slotpool_map(), slotpool_unmap() and slotpool_close(),
- * which must not run beside any other call with the same handle.
+ * which must not run beside any other call with the same handle. A child of
+ * fork() has the handle, but nothing mapped.
  */
 #ifndef SLOTPOOL_H
 #define SLOTPOOL_H
@@ -37,6 +38,8 @@ int slotpool_open(const char *path, struct slotpool **poolp);
 /**
  * slotpool_close() - free every slot, unmap the pool and close it
  * @pool: a handle, or NULL
+ *
+ * In a child of fork() nothing is freed: the slots are the parent's.
  */
 void slotpool_close(struct slotpool *pool);
 

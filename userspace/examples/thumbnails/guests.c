@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+#include <string.h>
+#include <wasm-rt-impl.h>
+
+#include "grey.h"
+#include "guests.h"
+#include "jpeg.h"
+#include "memory.h"
+#include "png.h"
+#include "stray.h"
+#include "texture.h"
+
+/* wasm2c gives every module types and functions of its own. */
+struct guest {
+	const char *name;
+	void *instance;
+	size_t instance_size;
+	void (*init_module)(void);
+	void (*instantiate)(void *instance);
+	void (*free)(void *instance);
+	void (*initialize)(void *instance);
+	wasm_rt_memory_t *(*memory)(void *instance);
+	uint32_t (*request_buffer)(void *instance, uint32_t size);
+	uint32_t (*request_serve)(void *instance);
+	uint32_t (*reply_data)(void *instance);
+	uint32_t (*reply_size)(void *instance);
+};
+
+#define DEFINE_GUEST(module)                                                   \
+	static Z_##module##_instance_t module##_instance;                      \
+	static void module##_instantiate(void *instance)                       \
+	{                                                                      \
+		Z_##module##_instantiate(instance);                            \
+	}                                                                      \
+	static void module##_free(void *instance)                              \
+	{                                                                      \
+		Z_##module##_free(instance);                                   \
+	}                                                                      \
+	static void module##_initialize(void *instance)                        \
+	{                                                                      \
+		Z_##module##Z__initialize(instance);                           \
+	}                                                                      \
+	static wasm_rt_memory_t *module##_memory(void *instance)               \
+	{                                                                      \
+		return Z_##module##Z_memory(instance);                         \
+	}                                                                      \
+	static uint32_t module##_request_buffer(void *instance, uint32_t size) \
+	{                                                                      \
+		return Z_##module##Z_request_buffer(instance, size);           \
+	}                                                                      \
+	static uint32_t module##_request_serve(void *instance)                 \
+	{                                                                      \
+		return Z_##module##Z_request_serve(instance);                  \
+	}                                                                      \
+	static uint32_t module##_reply_data(void *instance)                    \
+	{                                                                      \
+		return Z_##module##Z_reply_data(instance);                     \
+	}                                                                      \
+	static uint32_t module##_reply_size(void *instance)                    \
+	{                                                                      \
+		return Z_##module##Z_reply_size(instance);                     \
+	}                                                                      \
+	static const struct guest module##_guest = {                           \
+		.name = #module,                                               \
+		.instance = &module##_instance,                                \
+		.instance_size = sizeof(module##_instance),                    \
+		.init_module = Z_##module##_init_module,                       \
+		.instantiate = module##_instantiate,                           \
+		.free = module##_free,                                         \
+		.initialize = module##_initialize,                             \
+		.memory = module##_memory,                                     \
+		.request_buffer = module##_request_buffer,                     \
+		.request_serve = module##_request_serve,                       \
+		.reply_data = module##_reply_data,                             \
+		.reply_size = module##_reply_size,                             \
+	}
+
+DEFINE_GUEST(png);
+DEFINE_GUEST(jpeg);
+DEFINE_GUEST(grey);
+DEFINE_GUEST(texture);
+DEFINE_GUEST(stray);
+
+static const struct guest *const guests[NR_GUESTS] = {
+	[GUEST_PNG] = &png_guest,
+	[GUEST_JPEG] = &jpeg_guest,
+	[GUEST_GREY] = &grey_guest,
+	[GUEST_TEXTURE] = &texture_guest,
+	[GUEST_STRAY] = &stray_guest,
+};
+
+const char *guest_name(enum guest_id guest)
+{
+	return guests[guest]->name;
+}
+
+const char *outcome_name(enum outcome outcome)
+{
+	static const char *const names[] = {
+		[OUTCOME_UNSERVED] = "not served",
+		[OUTCOME_RIGHT] = "answered right",
+		[OUTCOME_WRONG] = "answered wrong",
+		[OUTCOME_TRAPPED] = "trapped",
+		[OUTCOME_NO_MEMORY] = "got no memory",
+	};
+
+	return names[outcome];
+}
+
+void guests_init(void)
+{
+	for (int i = 0; i < NR_GUESTS; i++)
+		guests[i]->init_module();
+}
+
+/* A guest may say anything: what it names is looked at only inside its memory. */
+static uint8_t *inside(const struct guest *guest, uint32_t start, size_t size)
+{
+	const wasm_rt_memory_t *memory = guest->memory(guest->instance);
+
+	if (!start || start > memory->size || size > memory->size - start)
+		return NULL;
+	return memory->data + start;
+}
+
+static enum outcome converse(const struct guest *guest,
+			     const struct bytes *request,
+			     const struct bytes *expected)
+{
+	uint8_t *buffer, *reply;
+	uint32_t start;
+
+	start = guest->request_buffer(guest->instance, request->size);
+	buffer = inside(guest, start, request->size);
+	if (!buffer)
+		return OUTCOME_WRONG;
+	memcpy(buffer, request->data, request->size);
+	if (!guest->request_serve(guest->instance))
+		return OUTCOME_WRONG;
+	if (guest->reply_size(guest->instance) != expected->size)
+		return OUTCOME_WRONG;
+	start = guest->reply_data(guest->instance);
+	reply = inside(guest, start, expected->size);
+	if (!reply || memcmp(reply, expected->data, expected->size))
+		return OUTCOME_WRONG;
+	return OUTCOME_RIGHT;
+}
+
+enum outcome guest_serve(enum guest_id id, const struct bytes *request,
+			 const struct bytes *expected)
+{
+	const struct guest *guest = guests[id];
+	enum outcome outcome;
+
+	memory_set_key(id);
+	memset(guest->instance, 0, guest->instance_size);
+	if (wasm_rt_impl_try()) {
+		outcome = memory_use()->made ? OUTCOME_TRAPPED : OUTCOME_NO_MEMORY;
+	} else {
+		guest->instantiate(guest->instance);
+		guest->initialize(guest->instance);
+		outcome = converse(guest, request, expected);
+	}
+	guest->free(guest->instance);
+	return outcome;
+}

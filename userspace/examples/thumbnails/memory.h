@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* Where the linear memories of the guests come from */
+#ifndef MEMORY_H
+#define MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <linux/slotpool.h>
+
+/*
+ * How far an access can reach: a 32-bit address, a 32-bit offset and the width
+ * of what is accessed, in whole pages.
+ */
+#define REACH ((2ULL << 32) + 4096)
+
+#define NR_PLACEMENTS (SLOTPOOL_PLACED_COLD + 1)
+
+struct memory_totals {
+	uint64_t held_bytes;
+	uint64_t reset_bytes;
+};
+
+/**
+ * struct memory_backend - one way to make memories
+ * @open: make ready for this process
+ * @close: undo @open
+ * @alloc: make the process's one memory, of @limit bytes, for a guest known
+ *	as @key
+ * @grow: move its limit up
+ * @free: make its contents go away
+ * @totals: what all processes together hold, and have reset since whenever;
+ *	NULL where a process knows no more than itself
+ * @held_bytes: what this process holds, where @totals is NULL
+ *
+ * Functions that return an int return 0 or a negative errno value.
+ */
+struct memory_backend {
+	int (*open)(void);
+	void (*close)(void);
+	int (*alloc)(uint64_t key, size_t limit, uint8_t **address,
+		     enum slotpool_placement *placement);
+	int (*grow)(size_t limit);
+	void (*free)(void);
+	int (*totals)(struct memory_totals *totals);
+	uint64_t (*held_bytes)(void);
+};
+
+extern const struct memory_backend slotpool_memory;
+extern const struct memory_backend madvise_memory;
+
+/* From here on memories are made by @backend, and stray accesses trap. */
+int memory_init(const struct memory_backend *backend);
+void memory_exit(void);
+
+/* The next memory is for the guest known as @key. */
+void memory_set_key(uint64_t key);
+
+/**
+ * struct memory_use - what became of the memory since the key was set
+ * @made: there was one
+ * @placement: how it was placed
+ * @grown: its limit was moved up
+ */
+struct memory_use {
+	bool made;
+	enum slotpool_placement placement;
+	bool grown;
+};
+
+const struct memory_use *memory_use(void);
+
+#endif /* MEMORY_H */

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef REPORT_H
+#define REPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "server.h"
+
+struct column {
+	char label[32];
+	struct run run;
+	bool right;
+};
+
+bool placements_all_occur(const struct run *run, size_t nr_requests);
+
+/* Prints the comparison, a column a run. Returns 0 or a negative errno value. */
+int report_print(const struct column *columns, size_t nr_columns,
+		 size_t nr_requests);
+
+#endif /* REPORT_H */

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Serves thumbnails from WebAssembly guests, each request in a fresh instance,
+ * by several processes at once: out of slotpool slots with N as the pool has
+ * it, with N = 0, and with madvise instead. Every reply is compared with that
+ * of a native build.
+ */
+#include <errno.h>
+#include <error.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report.h"
+#include "server.h"
+#include "workload.h"
+
+#define MAX_COLUMNS 3
+#define NR_REQUESTS 320
+#define KNOB "/sys/class/misc/slotpool0/max_unused_warm_slots"
+
+enum backend {
+	BACKEND_ALL,
+	BACKEND_SLOTPOOL,
+	BACKEND_MADVISE,
+};
+
+static void bad_usage(void)
+{
+	fputs("usage: thumbnails [--backend=slotpool|madvise] [--seed=NUMBER] DIRECTORY\n",
+	      stderr);
+	exit(2);
+}
+
+static unsigned long long read_knob(void)
+{
+	unsigned long long value;
+	FILE *file = fopen(KNOB, "r");
+
+	if (!file || fscanf(file, "%llu", &value) != 1)
+		error(1, errno, KNOB ": load slotpool.ko, or take --backend=madvise");
+	fclose(file);
+	return value;
+}
+
+static void write_knob(unsigned long long value)
+{
+	FILE *file = fopen(KNOB, "w");
+
+	if (!file || fprintf(file, "%llu\n", value) < 0 || fclose(file))
+		error(1, errno, KNOB);
+}
+
+static bool answers_are_right(const struct column *column,
+			      const struct request *requests)
+{
+	size_t wrong = 0;
+
+	for (size_t i = 0; i < NR_REQUESTS; i++) {
+		enum outcome outcome = column->run.results[i].outcome;
+		bool must_trap = !requests[i].expected.data;
+
+		if (outcome == (must_trap ? OUTCOME_TRAPPED : OUTCOME_RIGHT))
+			continue;
+		wrong++;
+		error(0, 0, "%s: request %zu, guest %s: %s", column->label, i,
+		      guest_name(requests[i].guest), outcome_name(outcome));
+	}
+	return !wrong;
+}
+
+/* Returns 0, or -1 if the requests could not be served. */
+static int fill_column(struct column *column, const char *label,
+		       const struct memory_backend *backend,
+		       const struct request *requests)
+{
+	snprintf(column->label, sizeof(column->label), "%s", label);
+	if (server_run(backend, requests, NR_REQUESTS, label, &column->run))
+		return -1;
+	column->right = answers_are_right(column, requests);
+	return 0;
+}
+
+static int fill_slotpool_columns(struct column columns[2],
+				 const struct request *requests)
+{
+	unsigned long long knob = read_knob();
+	char label[32];
+	int ret;
+
+	snprintf(label, sizeof(label), "slotpool, N = %llu", knob);
+	ret = fill_column(&columns[0], label, &slotpool_memory, requests);
+	if (ret)
+		return ret;
+	if (!placements_all_occur(&columns[0].run, NR_REQUESTS)) {
+		error(0, 0, "%s: affine, recycled and cold must all occur", label);
+		columns[0].right = false;
+	}
+	write_knob(0);
+	ret = fill_column(&columns[1], "slotpool, N = 0", &slotpool_memory, requests);
+	write_knob(knob);
+	return ret;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "backend", required_argument, NULL, 'b' },
+		{ "seed", required_argument, NULL, 's' },
+		{},
+	};
+	static struct request requests[NR_REQUESTS];
+	struct column columns[MAX_COLUMNS];
+	enum backend backend = BACKEND_ALL;
+	unsigned int seed = 1;
+	size_t nr_columns = 0;
+	int option, ret;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option == 's')
+			seed = strtoul(optarg, NULL, 0);
+		else if (option == 'b' && !strcmp(optarg, "slotpool"))
+			backend = BACKEND_SLOTPOOL;
+		else if (option == 'b' && !strcmp(optarg, "madvise"))
+			backend = BACKEND_MADVISE;
+		else
+			bad_usage();
+	}
+	if (optind != argc - 1)
+		bad_usage();
+
+	workload_load(argv[optind], seed, requests, NR_REQUESTS);
+	printf("%d requests, seed %u, every one in a fresh instance\n",
+	       NR_REQUESTS, seed);
+	if (backend != BACKEND_MADVISE) {
+		if (fill_slotpool_columns(columns, requests))
+			return 1;
+		nr_columns += 2;
+	}
+	if (backend != BACKEND_SLOTPOOL) {
+		if (fill_column(&columns[nr_columns], "madvise", &madvise_memory, requests))
+			return 1;
+		nr_columns++;
+	}
+
+	ret = report_print(columns, nr_columns, NR_REQUESTS);
+	if (ret)
+		error(1, -ret, "cannot print the table");
+	for (size_t i = 0; i < nr_columns; i++)
+		if (!columns[i].right)
+			error(1, 0, "%s: not everything was as it must be", columns[i].label);
+	printf("every thumbnail is byte for byte the native build's; stray accesses trapped\n");
+	return 0;
+}

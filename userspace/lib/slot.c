@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The commands about slots. The kernel never interrupts one, so none is tried
+ * again.
+ */
+#include <errno.h>
+#include <stddef.h>
+#include <sys/ioctl.h>
+
+#include "internal.h"
+
+static int command(const struct slotpool *pool, unsigned long request, void *argument)
+{
+	return ioctl(pool->fd, request, argument) ? -errno : 0;
+}
+
+int slotpool_alloc(struct slotpool *pool, struct slotpool_alloc *alloc)
+{
+	alloc->size = sizeof(*alloc);
+	return command(pool, SLOTPOOL_ALLOC, alloc);
+}
+
+int slotpool_reset(struct slotpool *pool, uint32_t slot, uint64_t *held)
+{
+	struct slotpool_reset reset = {
+		.size = sizeof(reset),
+		.slot = slot,
+	};
+	int ret = command(pool, SLOTPOOL_RESET, &reset);
+
+	if (!ret && held)
+		*held = reset.held;
+	return ret;
+}
+
+int slotpool_free(struct slotpool *pool, uint32_t slot, uint32_t flags, uint64_t *held)
+{
+	struct slotpool_free free = {
+		.size = sizeof(free),
+		.flags = flags,
+		.slot = slot,
+	};
+	int ret = command(pool, SLOTPOOL_FREE, &free);
+
+	if (!ret && held)
+		*held = free.held;
+	return ret;
+}
+
+int slotpool_resize(struct slotpool *pool, uint32_t slot, uint32_t flags, uint64_t limit,
+		    uint64_t commit, uint64_t *old_limit)
+{
+	struct slotpool_resize resize = {
+		.size = sizeof(resize),
+		.flags = flags,
+		.slot = slot,
+		.limit = limit,
+		.commit = commit,
+	};
+	int ret = command(pool, SLOTPOOL_RESIZE, &resize);
+
+	if (!ret && old_limit)
+		*old_limit = resize.old_limit;
+	return ret;
+}
+
+int slotpool_purge(struct slotpool *pool, uint32_t flags, uint64_t key, uint32_t slot)
+{
+	struct slotpool_purge purge = {
+		.size = sizeof(purge),
+		.flags = flags,
+		.key = key,
+		.slot = slot,
+	};
+	int ret = command(pool, SLOTPOOL_PURGE, &purge);
+
+	return ret ? ret : (int)purge.purged;
+}
+
+int slotpool_list(struct slotpool *pool, uint32_t *first, struct slotpool_list_entry *entries,
+		  uint32_t nr_entries)
+{
+	struct slotpool_list list = {
+		.size = sizeof(list),
+		.entries = (uintptr_t)entries,
+		.nr_entries = nr_entries,
+		.first = *first,
+	};
+	int ret = command(pool, SLOTPOOL_LIST, &list);
+
+	if (ret)
+		return ret;
+	*first = list.first;
+	return (int)list.nr_entries;
+}
+
+int slotpool_stat(struct slotpool *pool, struct slotpool_stat *stat)
+{
+	*stat = (struct slotpool_stat){ .size = sizeof(*stat) };
+	return command(pool, SLOTPOOL_STAT, stat);
+}

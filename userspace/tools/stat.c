@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * slotpoolctl stat: one line a counter of a pool.
+ */
+#include <err.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "slotpoolctl.h"
+
+enum stat_column {
+	STAT_NAME,
+	STAT_VALUE,
+	STAT_MEANING,
+	NR_STAT_COLUMNS,
+};
+
+const struct column stat_columns[NR_STAT_COLUMNS + 1] = {
+	[STAT_NAME] = { "NAME", COLUMN_TEXT, "name of the counter" },
+	[STAT_VALUE] = { "VALUE", COLUMN_COUNT, "its value, in pieces or pages" },
+	[STAT_MEANING] = { "MEANING", COLUMN_TEXT, "what it counts" },
+};
+
+#define COUNTER(member) .name = #member, .offset = offsetof(struct slotpool_stat, member)
+
+/* Not client_pages: this client never owns a slot. */
+static const struct {
+	const char *name;
+	size_t offset;
+	const char *meaning;
+} counters[] = {
+	{ COUNTER(used_slots), "slots that are allocated" },
+	{ COUNTER(warm_slots), "free slots that may hold memory" },
+	{ COUNTER(cold_slots), "free slots that hold nothing" },
+	{ COUNTER(held_pages), "private pages of all slots" },
+	{ COUNTER(reserve_free_pages), "pages of the reserve that no slot holds" },
+	{ COUNTER(committed_pages), "of these, pages promised to slots" },
+	{ COUNTER(lost_pages), "pages not reused: referred to elsewhere, or bad" },
+	{ COUNTER(affine_allocs), "allocations that got a slot with their affinity" },
+	{ COUNTER(recycled_allocs), "allocations that got another warm slot" },
+	{ COUNTER(cold_allocs), "allocations that got a cold slot" },
+	{ COUNTER(frees), "slots given back" },
+	{ COUNTER(resets), "slots reset while they stayed allocated" },
+	{ COUNTER(reset_pages), "pages that resets overwrote" },
+	{ COUNTER(dropped_pages), "pages that resets gave back instead" },
+	{ COUNTER(read_faults), "page faults that mapped something to be read" },
+	{ COUNTER(write_faults), "page faults that made a page private or writable" },
+	{ COUNTER(refused_faults), "accesses to a guard, beyond a limit or to a foreign slot" },
+	{ COUNTER(evictions), "warm slots that lost their memory to somebody's need" },
+	{ .name = NULL },
+};
+
+static void add_counters(struct table *table, const struct slotpool_stat *stat)
+{
+	size_t i;
+
+	for (i = 0; counters[i].name; i++) {
+		const char *counter = (const char *)stat + counters[i].offset;
+		struct value row[NR_STAT_COLUMNS] = {
+			[STAT_NAME].text = counters[i].name,
+			[STAT_VALUE].number = *(const __u64 *)counter,
+			[STAT_MEANING].text = counters[i].meaning,
+		};
+
+		table_add(table, row);
+	}
+}
+
+/* A name without a slash is one below /dev, as list prints it. */
+int stat_pool(const char *name, const struct table_options *options)
+{
+	struct table *table = table_new("counters", stat_columns, options);
+	int status = EXIT_FAILURE;
+	struct slotpool_stat stat;
+	struct slotpool *pool;
+	char path[PATH_MAX];
+	int ret;
+
+	if (snprintf(path, sizeof(path), "%s%s", strchr(name, '/') ? "" : "/dev/", name) >=
+	    (int)sizeof(path))
+		errx(EXIT_USAGE, "the name of the pool is too long");
+	if (open_pool(path, &pool))
+		goto out_free;
+	ret = slotpool_stat(pool, &stat);
+	if (ret) {
+		warnx("%s: the counters can't be read: %s", path, strerror(-ret));
+		goto out_close;
+	}
+
+	add_counters(table, &stat);
+	table_print(table);
+	status = EXIT_SUCCESS;
+
+out_close:
+	slotpool_close(pool);
+out_free:
+	table_free(table);
+	return status;
+}
