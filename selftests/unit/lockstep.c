@@ -217,7 +217,7 @@ static bool check_ring(const struct lockstep *lockstep, __u32 newest)
 			   warm_before(model, older, slot)) ||
 		    !holds("a ring is of one affinity", older,
 			   model->slots[older].affinity.domain == affinity.domain &&
-			   model->slots[older].affinity.key == affinity.key))
+				   model->slots[older].affinity.key == affinity.key))
 			return false;
 		slot = older;
 	}
@@ -249,7 +249,7 @@ bool lockstep_check(const struct lockstep *lockstep)
 		if (!holds("its state is the model's", slot, node->state == expected->state) ||
 		    !holds("its affinity is the model's", slot,
 			   node->affinity.domain == expected->affinity.domain &&
-			   node->affinity.key == expected->affinity.key) ||
+				   node->affinity.key == expected->affinity.key) ||
 		    !holds("warm slots with an affinity are in a ring, others not", slot,
 			   lockstep->in_ring[slot] == in_ring))
 			return false;

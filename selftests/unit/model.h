@@ -12,7 +12,7 @@
 struct model_slot {
 	enum policy_state state;
 	struct policy_affinity affinity;
-	__u64 since;		/* when it came into this state; 0: never used */
+	__u64 since; /* when it came into this state; 0: never used */
 };
 
 struct model {

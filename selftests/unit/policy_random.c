@@ -12,7 +12,7 @@ struct configuration {
 	__u32 nr_slots;
 	__u64 max_unused_warm_slots;
 	__u32 nr_keys, nr_domains;
-	bool one_bucket;	/* all affinities share a hash bucket */
+	bool one_bucket; /* all affinities share a hash bucket */
 };
 
 static const struct configuration configurations[] = {
@@ -76,9 +76,15 @@ static __u64 random_max_unused_warm_slots(const struct configuration *configurat
 static struct operation random_operation(const struct configuration *configuration, __u32 filling)
 {
 	static const enum operation_kind rare[] = {
-		OPERATION_ALLOC_EXACT, OPERATION_TAKE_VICTIM, OPERATION_TAKE_AFFINE,
-		OPERATION_TAKE_EXACT, OPERATION_PUT_TAKEN, OPERATION_PUT_TAKEN,
-		OPERATION_PUT_TAKEN, OPERATION_PURGE, OPERATION_SET_MAX_UNUSED_WARM_SLOTS,
+		OPERATION_ALLOC_EXACT,
+		OPERATION_TAKE_VICTIM,
+		OPERATION_TAKE_AFFINE,
+		OPERATION_TAKE_EXACT,
+		OPERATION_PUT_TAKEN,
+		OPERATION_PUT_TAKEN,
+		OPERATION_PUT_TAKEN,
+		OPERATION_PURGE,
+		OPERATION_SET_MAX_UNUSED_WARM_SLOTS,
 	};
 	struct operation operation = {
 		.slot = random_below(configuration->nr_slots),

@@ -225,7 +225,9 @@ static bool slot_as_expected(const char **position, __u32 slot)
 static bool placement_as_expected(const char **position, enum policy_placement placement)
 {
 	static const char letters[] = {
-		[POLICY_AFFINE] = 'a', [POLICY_RECYCLED] = 'r', [POLICY_COLD] = 'c',
+		[POLICY_AFFINE] = 'a',
+		[POLICY_RECYCLED] = 'r',
+		[POLICY_COLD] = 'c',
 	};
 	char expected = **position;
 

@@ -40,11 +40,11 @@ static inline void tap_count(bool passed)
 	printf("%sok %u ", passed ? "" : "not ", tap_passed + tap_failed);
 }
 
-#define tap_result(passed, ...)			\
-	do {					\
-		tap_count(passed);		\
-		printf(__VA_ARGS__);		\
-		printf("\n");			\
+#define tap_result(passed, ...)      \
+	do {                         \
+		tap_count(passed);   \
+		printf(__VA_ARGS__); \
+		printf("\n");        \
 	} while (0)
 
 static inline int tap_finish(void)
