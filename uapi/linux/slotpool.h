@@ -174,7 +174,7 @@ struct slotpool_alloc {
  * @held: out: bytes of memory that the slot still holds
  *
  * The slot reads as zeros again, and its limit and commitment are those of
- * its ALLOC. It stays allocated. What the client's own threads write to the
+ * its ALLOC, or the lowest that RESIZE has set since. It stays allocated. What the client's own threads write to the
  * slot meanwhile stays in the slot or is lost.
  *
  * Never fails for a slot that the client owns, and is never interrupted.
