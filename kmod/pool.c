@@ -25,7 +25,8 @@
 #include "pool.h"
 
 #define POOL_MAX_SLOTS ((unsigned int)SZ_16M)
-#define POOL_MAX_SHARDS 16U
+#define POOL_MAX_SHARDS 256U
+#define POOL_DEFAULT_SHARDS 16U
 #define POOL_MIN_SLOTS_TO_SHARD 128U
 
 static struct pool_shard *pool_shard(struct pool *pool, u32 index)
@@ -65,9 +66,9 @@ static int pool_check_config(struct pool_config *config)
 		pr_err("nr_slots=%u is not between 1 and %u\n", config->nr_slots, POOL_MAX_SLOTS);
 		return -EINVAL;
 	}
-	if (config->nr_shards > config->nr_slots) {
-		pr_err("nr_shards=%u is more than nr_slots=%u\n", config->nr_shards,
-		       config->nr_slots);
+	if (config->nr_shards > min(config->nr_slots, POOL_MAX_SHARDS)) {
+		pr_err("nr_shards=%u is more than nr_slots=%u or %u\n", config->nr_shards,
+		       config->nr_slots, POOL_MAX_SHARDS);
 		return -EINVAL;
 	}
 	if (!config->slot_size || !PAGE_ALIGNED(config->slot_size)) {
@@ -203,7 +204,7 @@ struct pool *pool_create(const struct pool_config *config)
 	pool->nr_shards = config->nr_shards;
 	if (!pool->nr_shards)
 		pool->nr_shards = config->nr_slots < POOL_MIN_SLOTS_TO_SHARD ? 1 :
-				  min(num_possible_cpus(), POOL_MAX_SHARDS);
+				  min(num_possible_cpus(), POOL_DEFAULT_SHARDS);
 
 	pool->memory.overcommit = config->overcommit;
 	err = -ENOMEM;

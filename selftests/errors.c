@@ -102,11 +102,13 @@ static int without_effect(const struct scene *scene, int result)
 	return nothing_changed(scene) ? result : INT32_MAX;
 }
 
-#define ASSERT_REFUSED(error, what, result)					\
-	do {									\
-		ASSERT_EQ(-(error), without_effect(&self->scene, result)) {	\
-			TH_LOG("%s", what);					\
-		}								\
+#define ASSERT_REFUSED(error, what, result)				\
+	do {								\
+		int _result = without_effect(&self->scene, result);	\
+									\
+		ASSERT_EQ(-(error), _result) {				\
+			TH_LOG("%s", what);				\
+		}							\
 	} while (0)
 
 static void begin(struct __test_metadata *_metadata, struct scene *scene, const char *parameters)
@@ -115,6 +117,8 @@ static void begin(struct __test_metadata *_metadata, struct scene *scene, const 
 	static const uint32_t warm[] = { WARM, FOREIGN_WARM };
 	int i;
 
+	/* A test that failed can have kept it busy. */
+	pool_unload();
 	ASSERT_EQ(0, pool_load(parameters));
 	for (i = 0; i < 2; i++) {
 		struct slotpool_alloc alloc = {

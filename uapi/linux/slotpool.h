@@ -135,7 +135,8 @@ enum slotpool_placement {
  *	many cannot fail; a multiple of the page size, not above the limit
  * @keep: bytes that a reset of this slot copies at most; pages beyond are
  *	given back; a multiple of the page size
- * @slot: in: the slot to take, with SLOTPOOL_ALLOC_EXACT; out: the slot taken
+ * @slot: in: the slot to take, with SLOTPOOL_ALLOC_EXACT, else any value;
+ *	out: the slot taken
  * @placement: out: enum slotpool_placement
  * @offset: out: where the slot begins in a mapping of the whole pool, in
  *	bytes: @slot * slot_stride

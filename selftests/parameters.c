@@ -1,0 +1,512 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Loading the module: what its parameters mean, and which can't be.
+ */
+#include "pool.h"
+#include "kselftest_harness.h"
+
+#define PARAMETERS "/sys/module/slotpool/parameters/"
+
+/* The module taints the kernel and says so, once. */
+static void load_for_the_first_time(struct __test_metadata *_metadata)
+{
+	/* A test that failed can have kept it busy. */
+	pool_unload();
+	ASSERT_EQ(0, pool_load(""));
+	ASSERT_EQ(0, pool_unload());
+}
+
+static bool file_names_module(const char *path)
+{
+	char line[512];
+	bool found = false;
+	FILE *file = fopen(path, "r");
+
+	if (!file)
+		return false;
+	while (!found && fgets(line, sizeof(line), file))
+		found = strstr(line, "slotpool");
+	fclose(file);
+	return found;
+}
+
+static bool nothing_is_left(void)
+{
+	return access(POOL_DEVICE, F_OK) && access(POOL_ATTRIBUTES, F_OK) &&
+	       access("/sys/module/slotpool", F_OK) && !file_names_module("/proc/modules") &&
+	       !file_names_module("/proc/misc");
+}
+
+/* Reads a parameter back, without the end of the line. */
+static const char *parameter(const char *name)
+{
+	static char value[64];
+	char path[128];
+	FILE *file;
+
+	value[0] = '\0';
+	snprintf(path, sizeof(path), PARAMETERS "%s", name);
+	file = fopen(path, "r");
+	if (!file)
+		return value;
+	if (fgets(value, sizeof(value), file))
+		value[strcspn(value, "\n")] = '\0';
+	fclose(file);
+	return value;
+}
+
+FIXTURE(pool)
+{
+	int fd;
+};
+
+FIXTURE_SETUP(pool)
+{
+	self->fd = -1;
+}
+
+FIXTURE_TEARDOWN(pool)
+{
+	if (self->fd >= 0)
+		EXPECT_EQ(0, close(self->fd));
+	EXPECT_EQ(0, pool_unload());
+	EXPECT_TRUE(nothing_is_left());
+}
+
+TEST_F(pool, has_defaults)
+{
+	long nr_cpus = sysconf(_SC_NPROCESSORS_CONF);
+	struct slotpool_info info;
+
+	ASSERT_EQ(0, pool_load(""));
+	self->fd = pool_open();
+	ASSERT_GE(self->fd, 0);
+	info = pool_info(self->fd);
+	EXPECT_EQ(1000, info.nr_slots);
+	EXPECT_EQ(4 << 20, info.slot_size);
+	EXPECT_EQ(8 << 20, info.slot_stride);
+	EXPECT_EQ(1 << 20, info.keep_bytes);
+	EXPECT_EQ(100, info.max_unused_warm_slots);
+	EXPECT_EQ(4096, info.reserve_pages);
+	EXPECT_EQ(0, info.max_client_pages);
+	EXPECT_EQ(nr_cpus < 16 ? nr_cpus : 16, info.nr_shards);
+	EXPECT_EQ(sysconf(_SC_PAGESIZE), info.page_size);
+	EXPECT_EQ(SLOTPOOL_FEATURE_OVERCOMMIT, info.features);
+}
+
+TEST_F(pool, starts_with_cold_slots_and_a_full_reserve)
+{
+	struct slotpool_stat expected = {
+		.size = sizeof(expected),
+		.cold_slots = 1000,
+		.reserve_free_pages = 4096,
+	};
+	struct slotpool_stat stat;
+
+	ASSERT_EQ(0, pool_load(""));
+	self->fd = pool_open();
+	ASSERT_GE(self->fd, 0);
+	stat = pool_stat(self->fd);
+	EXPECT_EQ(0, memcmp(&expected, &stat, sizeof(stat)));
+}
+
+TEST_F(pool, has_the_parameters_given)
+{
+	struct slotpool_info info;
+
+	ASSERT_EQ(0, pool_load("nr_slots=200 nr_shards=3 reserve_pages=123 max_client_pages=77"));
+	self->fd = pool_open();
+	ASSERT_GE(self->fd, 0);
+	info = pool_info(self->fd);
+	EXPECT_EQ(200, info.nr_slots);
+	EXPECT_EQ(3, info.nr_shards);
+	EXPECT_EQ(123, info.reserve_pages);
+	EXPECT_EQ(77, info.max_client_pages);
+
+	EXPECT_STREQ("200", parameter("nr_slots"));
+	EXPECT_STREQ("3", parameter("nr_shards"));
+	EXPECT_STREQ("123", parameter("reserve_pages"));
+	EXPECT_STREQ("77", parameter("max_client_pages"));
+	EXPECT_STREQ("Y", parameter("overcommit"));
+}
+
+TEST_F(pool, can_commit_and_keep_any_number_of_warm_slots)
+{
+	struct slotpool_info info;
+
+	ASSERT_EQ(0, pool_load("overcommit=0 max_unused_warm_slots=18446744073709551615"));
+	self->fd = pool_open();
+	ASSERT_GE(self->fd, 0);
+	info = pool_info(self->fd);
+	EXPECT_EQ(0, info.features);
+	EXPECT_EQ(UINT64_MAX, info.max_unused_warm_slots);
+	EXPECT_STREQ("N", parameter("overcommit"));
+	EXPECT_STREQ("18446744073709551615", parameter("max_unused_warm_slots"));
+}
+
+TEST_F(pool, cannot_be_created_twice)
+{
+	char message[8192];
+	struct slotpool_info info;
+	int log;
+
+	ASSERT_EQ(0, pool_load("nr_slots=5"));
+	self->fd = pool_open();
+	ASSERT_GE(self->fd, 0);
+	log = pool_log_open();
+	ASSERT_GE(log, 0);
+	EXPECT_EQ(-EEXIST, pool_load("nr_slots=6"));
+	EXPECT_FALSE(pool_log_next(log, message, sizeof(message)));
+	close(log);
+	info = pool_info(self->fd);
+	EXPECT_EQ(5, info.nr_slots);
+}
+
+/* Allocates, writes, resets and frees, so that most counters move. */
+static void use(struct __test_metadata *_metadata, int fd)
+{
+	char *map = pool_map(fd, 0, 2);
+	int i;
+
+	ASSERT_NE(MAP_FAILED, map);
+	for (i = 0; i < 3; i++) {
+		int slot = pool_alloc_exact(fd, 1);
+
+		ASSERT_EQ(1, slot);
+		map[pool_info(fd).slot_stride] = 'w';
+		ASSERT_GT(pool_reset(fd, slot), 0);
+		ASSERT_GT(pool_free(fd, slot), 0);
+	}
+	ASSERT_EQ(0, munmap(map, 2 * pool_info(fd).slot_stride));
+}
+
+TEST_F(pool, starts_afresh_when_the_module_is_loaded_again)
+{
+	struct slotpool_stat first, used, second;
+
+	ASSERT_EQ(0, pool_load(""));
+	self->fd = pool_open();
+	ASSERT_GE(self->fd, 0);
+	first = pool_stat(self->fd);
+	use(_metadata, self->fd);
+	used = pool_stat(self->fd);
+	EXPECT_EQ(3, used.frees);
+	EXPECT_EQ(first.reserve_free_pages - 1, used.reserve_free_pages);
+	ASSERT_EQ(0, close(self->fd));
+	ASSERT_EQ(0, pool_unload());
+
+	ASSERT_EQ(0, pool_load(""));
+	self->fd = pool_open();
+	ASSERT_GE(self->fd, 0);
+	second = pool_stat(self->fd);
+	EXPECT_EQ(0, memcmp(&first, &second, sizeof(first)));
+}
+
+/* The guards alone are many times what 47 bits of addresses have room for. */
+TEST_F(pool, of_100000_slots_of_4_gib_costs_what_it_holds)
+{
+	static const uint32_t slots[] = { 0, 49999, 99999 };
+	const uint64_t size = 4ULL << 30;
+	const uint64_t page = sysconf(_SC_PAGESIZE);
+	struct slotpool_list_entry entries[3] = { };
+	struct slotpool_list list = { .entries = (uintptr_t)entries, .nr_entries = 3 };
+	struct slotpool_stat stat;
+	char *maps[3];
+	int i;
+
+	ASSERT_EQ(0, pool_load("nr_slots=100000 slot_size=4G slot_stride=8G reserve_pages=16"));
+	self->fd = pool_open();
+	ASSERT_GE(self->fd, 0);
+
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(slots[i], pool_alloc_exact(self->fd, slots[i]));
+		maps[i] = pool_map(self->fd, slots[i], 1);
+		ASSERT_NE(MAP_FAILED, maps[i]);
+		EXPECT_EQ(0, maps[i][size / 2]);
+		maps[i][0] = 'a' + i;
+		maps[i][size - 1] = 'x' + i;
+		EXPECT_FALSE(pool_can_read(maps[i] + size));
+		EXPECT_FALSE(pool_can_write(maps[i] + 2 * size - 1));
+	}
+	for (i = 0; i < 3; i++) {
+		EXPECT_EQ('a' + i, maps[i][0]);
+		EXPECT_EQ('x' + i, maps[i][size - 1]);
+	}
+
+	stat = pool_stat(self->fd);
+	EXPECT_EQ(3, stat.used_slots);
+	EXPECT_EQ(99997, stat.cold_slots);
+	EXPECT_EQ(6, stat.held_pages);
+	EXPECT_EQ(6, stat.client_pages);
+	EXPECT_EQ(10, stat.reserve_free_pages);
+
+	ASSERT_EQ(0, pool_call(self->fd, SLOTPOOL_LIST, &list));
+	ASSERT_EQ(3, list.nr_entries);
+	for (i = 0; i < 3; i++) {
+		EXPECT_EQ(slots[i], entries[i].slot);
+		EXPECT_EQ(size, entries[i].limit);
+		EXPECT_EQ(2 * page, entries[i].held);
+		EXPECT_EQ(2 * page, pool_free(self->fd, slots[i]));
+		EXPECT_EQ(0, munmap(maps[i], 2 * size));
+	}
+}
+
+FIXTURE(size)
+{
+	char parameters[256];
+};
+
+FIXTURE_VARIANT(size)
+{
+	const char *text;
+	uint64_t bytes;
+};
+
+FIXTURE_VARIANT_ADD(size, in_bytes)
+{
+	.text = "8192",
+	.bytes = 8192,
+};
+
+FIXTURE_VARIANT_ADD(size, in_kib)
+{
+	.text = "12K",
+	.bytes = 12ULL << 10,
+};
+
+FIXTURE_VARIANT_ADD(size, in_kib_lower_case)
+{
+	.text = "12k",
+	.bytes = 12ULL << 10,
+};
+
+FIXTURE_VARIANT_ADD(size, in_mib)
+{
+	.text = "3M",
+	.bytes = 3ULL << 20,
+};
+
+FIXTURE_VARIANT_ADD(size, in_gib)
+{
+	.text = "5G",
+	.bytes = 5ULL << 30,
+};
+
+FIXTURE_VARIANT_ADD(size, in_tib)
+{
+	.text = "2T",
+	.bytes = 2ULL << 40,
+};
+
+FIXTURE_SETUP(size)
+{
+	snprintf(self->parameters, sizeof(self->parameters),
+		 "nr_slots=4 slot_size=%s slot_stride=%s keep_bytes=%s",
+		 variant->text, variant->text, variant->text);
+	ASSERT_EQ(0, pool_load(self->parameters));
+}
+
+FIXTURE_TEARDOWN(size)
+{
+	EXPECT_EQ(0, pool_unload());
+}
+
+TEST_F(size, is_understood_and_read_back_in_bytes)
+{
+	int fd = pool_open();
+	struct slotpool_info info;
+	char bytes[32];
+
+	ASSERT_GE(fd, 0);
+	info = pool_info(fd);
+	close(fd);
+	snprintf(bytes, sizeof(bytes), "%ju", (uintmax_t)variant->bytes);
+	EXPECT_EQ(variant->bytes, info.slot_size);
+	EXPECT_EQ(variant->bytes, info.slot_stride);
+	EXPECT_EQ(variant->bytes, info.keep_bytes);
+	EXPECT_STREQ(bytes, parameter("slot_size"));
+	EXPECT_STREQ(bytes, parameter("slot_stride"));
+	EXPECT_STREQ(bytes, parameter("keep_bytes"));
+}
+
+struct impossible {
+	const char *parameters;
+	/* What the message in the log must name */
+	const char *name;
+};
+
+FIXTURE(load)
+{
+	int log;
+};
+
+FIXTURE_SETUP(load)
+{
+	load_for_the_first_time(_metadata);
+	self->log = pool_log_open();
+	ASSERT_GE(self->log, 0);
+}
+
+FIXTURE_TEARDOWN(load)
+{
+	EXPECT_EQ(0, close(self->log));
+	EXPECT_EQ(0, pool_load(""));
+	EXPECT_EQ(0, pool_unload());
+}
+
+/* Loading fails, one message says why, and that is all. */
+static void refuse(struct __test_metadata *_metadata, int log, int error,
+		   const struct impossible *impossible)
+{
+	char message[8192];
+
+	ASSERT_EQ(-error, pool_load(impossible->parameters)) {
+		TH_LOG("%s", impossible->parameters);
+		pool_unload();
+	}
+	ASSERT_TRUE(pool_log_next(log, message, sizeof(message))) {
+		TH_LOG("%s: nothing was logged", impossible->parameters);
+	}
+	ASSERT_NE(NULL, strstr(message, impossible->name)) {
+		TH_LOG("%s: logged: %s", impossible->parameters, message);
+	}
+	ASSERT_FALSE(pool_log_next(log, message, sizeof(message))) {
+		TH_LOG("%s: also logged: %s", impossible->parameters, message);
+	}
+	ASSERT_TRUE(nothing_is_left()) {
+		TH_LOG("%s", impossible->parameters);
+	}
+}
+
+static void refuse_each(struct __test_metadata *_metadata, int log, int error,
+			const struct impossible *table, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		refuse(_metadata, log, error, &table[i]);
+}
+
+TEST_F(load, refuses_impossible_numbers_of_slots)
+{
+	static const struct impossible table[] = {
+		{ "nr_slots=0", "nr_slots" },
+		{ "nr_slots=16777217", "nr_slots" },
+		{ "nr_slots=4294967295", "nr_slots" },
+		{ "nr_slots=-1", "nr_slots" },
+		{ "nr_slots=1.5", "nr_slots" },
+		{ "nr_slots=1K", "nr_slots" },
+		{ "nr_slots=", "nr_slots" },
+		{ "nr_slots", "nr_slots" },
+		{ "nr_shards=1001", "nr_shards" },
+		{ "nr_slots=4 nr_shards=5", "nr_shards" },
+		{ "nr_shards=4294967295", "nr_shards" },
+		{ "nr_shards=-1", "nr_shards" },
+		{ "max_unused_warm_slots=-1", "max_unused_warm_slots" },
+		{ "max_unused_warm_slots=many", "max_unused_warm_slots" },
+	};
+
+	refuse_each(_metadata, self->log, EINVAL, table, ARRAY_SIZE(table));
+}
+
+TEST_F(load, refuses_impossible_geometries)
+{
+	static const struct impossible table[] = {
+		{ "slot_size=0", "slot_size" },
+		{ "slot_size=1", "slot_size" },
+		{ "slot_size=4095", "slot_size" },
+		{ "slot_size=6K", "slot_size" },
+		{ "slot_stride=4194305", "slot_stride" },
+		{ "slot_stride=4095", "slot_stride" },
+		{ "slot_stride=4K", "slot_stride" },
+		{ "slot_size=4M slot_stride=4092K", "slot_stride" },
+		{ "keep_bytes=1", "keep_bytes" },
+		{ "keep_bytes=4097", "keep_bytes" },
+	};
+
+	refuse_each(_metadata, self->log, EINVAL, table, ARRAY_SIZE(table));
+}
+
+TEST_F(load, refuses_sizes_and_products_that_overflow)
+{
+	static const struct impossible table[] = {
+		{ "slot_size=17000000T", "slot_size" },
+		{ "slot_size=16777216T", "slot_size" },
+		{ "slot_size=18446744073709551615T", "slot_size" },
+		{ "slot_size=18446744073709551616", "slot_size" },
+		{ "slot_size=99999999999999999999", "slot_size" },
+		{ "slot_size=999999999999999999999999999999999", "slot_size" },
+		{ "slot_stride=18014398509481984K", "slot_stride" },
+		{ "keep_bytes=17592186044416M", "keep_bytes" },
+		/* The default stride is twice as much. */
+		{ "nr_slots=1 slot_size=8388608T", "slot_size" },
+		{ "nr_slots=1 slot_size=4194304T", "slot_stride" },
+		{ "nr_slots=100000 slot_size=1G slot_stride=1024T", "slot_stride" },
+		{ "nr_slots=2 slot_stride=4194304T", "slot_stride" },
+		{ "nr_slots=16777216 slot_stride=1T", "slot_stride" },
+	};
+
+	refuse_each(_metadata, self->log, EINVAL, table, ARRAY_SIZE(table));
+}
+
+TEST_F(load, refuses_sizes_that_are_no_numbers)
+{
+	static const struct impossible table[] = {
+		{ "slot_size=", "slot_size" },
+		{ "slot_size", "slot_size" },
+		{ "slot_size=K", "slot_size" },
+		{ "slot_size=4X", "slot_size" },
+		{ "slot_size=4MM", "slot_size" },
+		{ "slot_size=4M4", "slot_size" },
+		{ "slot_size=4MB", "slot_size" },
+		{ "slot_size=-4M", "slot_size" },
+		{ "slot_size=+4M", "slot_size" },
+		{ "slot_size=4.5M", "slot_size" },
+		{ "slot_size=0x1000", "slot_size" },
+		{ "slot_size=\" 4M\"", "slot_size" },
+		{ "slot_stride=8Q", "slot_stride" },
+		{ "keep_bytes=all", "keep_bytes" },
+	};
+
+	refuse_each(_metadata, self->log, EINVAL, table, ARRAY_SIZE(table));
+}
+
+TEST_F(load, refuses_to_commit_without_a_reserve)
+{
+	static const struct impossible table[] = {
+		{ "overcommit=0 reserve_pages=0", "reserve_pages" },
+		{ "overcommit=maybe", "overcommit" },
+		{ "reserve_pages=-1", "reserve_pages" },
+		{ "reserve_pages=16M", "reserve_pages" },
+		{ "max_client_pages=-1", "max_client_pages" },
+	};
+
+	refuse_each(_metadata, self->log, EINVAL, table, ARRAY_SIZE(table));
+}
+
+TEST_F(load, refuses_more_shards_than_256)
+{
+	static const struct impossible table[] = {
+		{ "nr_slots=1000 nr_shards=257", "nr_shards" },
+		{ "nr_slots=10000000 nr_shards=10000000", "nr_shards" },
+	};
+
+	refuse_each(_metadata, self->log, EINVAL, table, ARRAY_SIZE(table));
+}
+
+TEST_F(load, refuses_a_reserve_larger_than_memory)
+{
+	char parameters[64];
+	struct impossible more_than_there_is = { parameters, "reserve_pages" };
+	static const struct impossible table[] = {
+		{ "reserve_pages=1000000000", "reserve_pages" },
+		{ "reserve_pages=9223372036854775807", "reserve_pages" },
+		{ "reserve_pages=18446744073709551615", "reserve_pages" },
+	};
+
+	snprintf(parameters, sizeof(parameters), "reserve_pages=%ld", sysconf(_SC_PHYS_PAGES));
+	refuse(_metadata, self->log, ENOMEM, &more_than_there_is);
+	refuse_each(_metadata, self->log, ENOMEM, table, ARRAY_SIZE(table));
+}
+
+TEST_HARNESS_MAIN
