@@ -147,32 +147,46 @@ void client_show_fdinfo(struct seq_file *seq, struct file *file)
 int client_enter(struct client *client)
 {
 	struct mm_struct *old = NULL;
+	int err = 0;
 
-	if (!atomic_inc_not_zero(&client->users)) {
-		spin_lock(&client->lock);
-		if (!atomic_inc_not_zero(&client->users)) {
-			/*
-			 * No call is under way: with users at 0 they start
-			 * here. So nothing can be allocated meanwhile.
-			 */
-			if (client->mm != current->mm && current->mm &&
-			    !atomic_read(&client->slots.slots.nr_owned)) {
-				old = client->mm;
-				client->mm = current->mm;
-				mmgrab(client->mm);
-			}
-			/* The new mm is to be seen by who sees the user. */
-			smp_mb__before_atomic();
-			atomic_inc(&client->users);
-		}
-		spin_unlock(&client->lock);
-		if (old)
-			mmdrop(old);
+	if (!current->mm)
+		return -EPERM;
+
+	if (READ_ONCE(client->mm) == current->mm && atomic_inc_not_zero(&client->users)) {
+		/* From here on it stays what it is. */
+		if (READ_ONCE(client->mm) == current->mm)
+			return 0;
+		client_leave(client);
+		return -EPERM;
 	}
-	if (client->mm == current->mm && current->mm)
-		return 0;
-	client_leave(client);
-	return -EPERM;
+
+	spin_lock(&client->lock);
+	if (client->mm != current->mm) {
+		bool bound = atomic_read(&client->users);
+
+		/*
+		 * What the last user allocated was there before the user was
+		 * gone: pairs with the barrier in client_leave(). No user can
+		 * come meanwhile: with none left they all come here.
+		 */
+		smp_rmb();
+		if (bound || atomic_read(&client->slots.slots.nr_owned)) {
+			err = -EPERM;
+		} else {
+			old = client->mm;
+			mmgrab(current->mm);
+			WRITE_ONCE(client->mm, current->mm);
+		}
+	}
+	if (!err) {
+		/* The new mm is to be seen by who sees the user. */
+		smp_mb__before_atomic();
+		atomic_inc(&client->users);
+	}
+	spin_unlock(&client->lock);
+	if (old)
+		mmdrop(old);
+	return err;
 }
 
 /**
@@ -190,7 +204,10 @@ void client_get(struct client *client)
  */
 void client_leave(struct client *client)
 {
-	/* What was allocated is to be seen by who sees the user gone. */
+	/*
+	 * What was allocated is to be seen by who sees the user gone: pairs
+	 * with the barrier in client_enter().
+	 */
 	smp_mb__before_atomic();
 	atomic_dec(&client->users);
 }

@@ -8,6 +8,15 @@
 
 #include <linux/mm.h>
 
+#if !defined(CONFIG_64BIT) || !defined(CONFIG_ARCH_HAS_PTE_SPECIAL)
+#error "slotpool needs 64 bits, and page table entries that can be marked special"
+#endif
+
+/* Pages are written through the kernel's mapping and read through the user's. */
+#ifdef CONFIG_ARCH_HAS_CPU_CACHE_ALIASING
+#error "slotpool doesn't flush caches that are indexed by virtual addresses"
+#endif
+
 #ifndef HAVE_VM_FLAGS_SET
 static inline void vm_flags_mod(struct vm_area_struct *vma, unsigned long set,
 				unsigned long clear)

@@ -9,7 +9,6 @@
 #include <linux/file.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
-#include <linux/sched/signal.h>
 
 #include "client.h"
 #include "compat.h"
@@ -41,6 +40,15 @@ static vm_fault_t fault_refuse(struct client *client)
 }
 
 /*
+ * The task is being killed. In user mode it dies on the way back to the access;
+ * an access by the kernel itself would be tried again for ever, and has to fail.
+ */
+static vm_fault_t fault_killed(struct vm_fault *vmf)
+{
+	return vmf->flags & FAULT_FLAG_USER ? VM_FAULT_NOPAGE : VM_FAULT_SIGSEGV;
+}
+
+/*
  * Returns 0 with the mutex held, or what the fault shall return.
  *
  * A reset of a large slot takes long. Others must be able to change mappings
@@ -54,7 +62,7 @@ static vm_fault_t fault_lock(struct vm_fault *vmf, struct slot *slot)
 	if (mutex_trylock(&slot->lock))
 		return 0;
 	if (vmf->flags & FAULT_FLAG_MKWRITE || !fault_flag_allow_retry_first(vmf->flags))
-		return mutex_lock_killable(&slot->lock) ? VM_FAULT_SIGSEGV : 0;
+		return mutex_lock_killable(&slot->lock) ? fault_killed(vmf) : 0;
 	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
 		return VM_FAULT_RETRY;
 
@@ -87,16 +95,15 @@ static vm_fault_t fault_answer(struct vm_fault *vmf)
 		mutex_unlock(&slot->lock);
 		if (!err)
 			return result;
-		/* Not NOPAGE: an access by the kernel itself would try for ever. */
-		if (fatal_signal_pending(current))
-			return VM_FAULT_SIGSEGV;
-	} while (pool_make_room(client->pool, &client->slots, err));
+	} while (pool_make_room(client->pool, &client->slots, &err));
 
+	if (err == -EINTR)
+		return fault_killed(vmf);
 	/*
 	 * VM_FAULT_OOM makes the fault start over, which is right where the
 	 * OOM killer is at work. A bound of the pool would be hit again.
 	 */
-	if (err == -ENOMEM && client->pool->memory.overcommit)
+	if (err == -ENOMEM)
 		return VM_FAULT_OOM;
 	return fault_refuse(client);
 }
@@ -147,7 +154,7 @@ static int fault_access(struct vm_area_struct *vma, unsigned long address, void 
 		err = slot_access(slot, &client->slots.slots, index, offset, buffer, length,
 				  write);
 		mutex_unlock(&slot->lock);
-	} while (err && pool_make_room(client->pool, &client->slots, err));
+	} while (err && pool_make_room(client->pool, &client->slots, &err));
 	return err ? err : length;
 }
 

@@ -56,7 +56,10 @@ vm_fault_t mapping_insert_private(struct vm_fault *vmf, struct page *page)
  *
  * Finds them in every VMA of the client, also where a slot is mapped twice,
  * and has flushed the TLBs when it returns: nobody can reach the pages through
- * the entries any more.
+ * the entries any more. That also holds while somebody else is just unmapping
+ * the range, and has cleared entries but not flushed yet: zapping flushes then
+ * too (mm_tlb_flush_nested()), and a PFN mapping is flushed before its VMA can
+ * no longer be found here (tlb_end_vma()).
  *
  * Context: Process context, holding the slot's mutex. Takes i_mmap_rwsem and
  * page table locks.

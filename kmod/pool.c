@@ -18,6 +18,7 @@
 #include <linux/overflow.h>
 #include <linux/random.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
@@ -112,7 +113,9 @@ static int pool_check_config(struct pool_config *config)
 
 static bool pool_fits_memory(const struct pool_config *config)
 {
-	u64 per_slot = sizeof(struct slot *) + sizeof(struct policy_node) + 2 * sizeof(u32);
+	/* Contents are set up on first use, and stay. */
+	u64 per_slot = sizeof(struct slot) + sizeof(struct slot *) +
+		       sizeof(struct policy_node) + 2 * sizeof(u32);
 	u64 pages = DIV_ROUND_UP_ULL(per_slot * config->nr_slots, PAGE_SIZE);
 
 	return !check_add_overflow(pages, (u64)config->reserve_pages, &pages) &&
@@ -210,21 +213,21 @@ struct pool *pool_create(const struct pool_config *config)
 	err = -ENOMEM;
 	pool->memory.stats = alloc_percpu(struct stats);
 	if (!pool->memory.stats)
-		goto no_memory;
+		goto free_parts;
 	pool->slots = kvcalloc(config->nr_slots, sizeof(*pool->slots), GFP_KERNEL);
 	if (!pool->slots)
-		goto no_memory;
+		goto free_parts;
 	err = pool_init_shards(pool);
 	if (err)
-		goto no_memory;
+		goto free_parts;
 	err = reserve_init(&pool->memory.reserve, config->reserve_pages);
 	if (err)
-		goto no_memory;
+		goto free_parts;
 	return pool;
 
-no_memory:
-	pr_err("no memory for nr_slots=%u and reserve_pages=%lu\n", config->nr_slots,
-	       config->reserve_pages);
+free_parts:
+	pr_err("can't set up nr_slots=%u and reserve_pages=%lu: error %d\n", config->nr_slots,
+	       config->reserve_pages, err);
 	kvfree(pool->buckets);
 	kvfree(pool->nodes);
 	kvfree(pool->shards);
@@ -327,7 +330,7 @@ void pool_client_release(struct pool *pool, struct pool_client *client)
 {
 	struct slot *slot;
 
-	while ((slot = slot_client_first(&client->slots))) {
+	while ((slot = slot_client_next(&client->slots))) {
 		bool owned;
 
 		mutex_lock(&slot->lock);
@@ -393,6 +396,16 @@ static int pool_choose(struct pool *pool, struct pool_client *client,
 	return wait ? -EAGAIN : -ENOSPC;
 }
 
+/* What can never be must not cost anybody a warm slot. */
+static int pool_check_commit(struct pool *pool, struct pool_client *client, unsigned long commit)
+{
+	if (commit > READ_ONCE(pool->memory.reserve.nr_pages))
+		return -ENOMEM;
+	if (commit > client->slots.max_pages)
+		return -EDQUOT;
+	return 0;
+}
+
 static bool pool_chosen(struct pool *pool, struct pool_client *client,
 			struct pool_request *request, int *choice)
 {
@@ -422,11 +435,9 @@ int pool_alloc(struct pool *pool, struct pool_client *client, struct pool_reques
 	int choice;
 	int err;
 
-	/* What can never be must not cost anybody a warm slot. */
-	if (request->terms.commit > READ_ONCE(pool->memory.reserve.nr_pages))
-		return -ENOMEM;
-	if (request->terms.commit > client->slots.max_pages)
-		return -EDQUOT;
+	err = pool_check_commit(pool, client, request->terms.commit);
+	if (err)
+		return err;
 
 	/* A slot that is being decommitted will be free in a moment. */
 	if (wait_event_killable(pool->settled,
@@ -444,7 +455,9 @@ int pool_alloc(struct pool *pool, struct pool_client *client, struct pool_reques
 		mutex_lock(&slot->lock);
 		err = slot_assign(slot, &client->slots, &request->terms);
 		mutex_unlock(&slot->lock);
-	} while (err && pool_make_room(pool, client, err));
+	} while (err && pool_make_room(pool, client, &err));
+	if (err == -ENOBUFS)
+		err = -ENOMEM;
 	if (err)
 		goto put_slot;
 	stats_add(pool->memory.stats, placement_events[request->placement], 1);
@@ -460,7 +473,8 @@ static struct slot *pool_lock_owned(struct pool *pool, struct pool_client *clien
 {
 	struct slot *slot = pool_slot(pool, index);
 
-	if (!slot)
+	/* Who doesn't own the slot must not make its owner wait. */
+	if (!slot || READ_ONCE(slot->owner) != &client->slots)
 		return NULL;
 	mutex_lock(&slot->lock);
 	if (slot->owner == &client->slots)
@@ -545,18 +559,14 @@ int pool_free(struct pool *pool, struct pool_client *client, u32 index, bool dec
  * @old_limit: where the bytes go that were accessible before
  *
  * Context: Process context, may sleep.
- * Return: 0; -ENOENT if @client doesn't own the slot, -ENOMEM or -EDQUOT as
- * pool_alloc(), and nothing has changed.
+ * Return: 0; -ENOENT if @client doesn't own the slot; -ENOMEM, -EDQUOT or
+ * -EINTR as pool_alloc(), and nothing has changed.
  */
 int pool_resize(struct pool *pool, struct pool_client *client, u32 index, bool grow_only,
 		unsigned long limit, unsigned long commit, u64 *old_limit)
 {
-	int err = 0;
-
-	if (commit > READ_ONCE(pool->memory.reserve.nr_pages))
-		return -ENOMEM;
-	if (commit > client->slots.max_pages)
-		return -EDQUOT;
+	int never = pool_check_commit(pool, client, commit);
+	int err;
 
 	do {
 		struct slot *slot = pool_lock_owned(pool, client, index);
@@ -564,11 +574,12 @@ int pool_resize(struct pool *pool, struct pool_client *client, u32 index, bool g
 		if (!slot)
 			return -ENOENT;
 		*old_limit = (u64)slot->terms.limit << PAGE_SHIFT;
+		err = 0;
 		if (!grow_only || limit > slot->terms.limit)
-			err = slot_resize(slot, limit, commit);
+			err = never ? never : slot_resize(slot, limit, commit);
 		mutex_unlock(&slot->lock);
-	} while (err && pool_make_room(pool, client, err));
-	return err;
+	} while (err && !never && pool_make_room(pool, client, &err));
+	return err == -ENOBUFS ? -ENOMEM : err;
 }
 
 /**
@@ -585,7 +596,8 @@ int pool_purge_slot(struct pool *pool, struct pool_client *client, u32 index)
 	struct slot *slot = pool_slot(pool, index);
 	int err = -ENOENT;
 
-	if (!slot)
+	/* Who didn't use the slot last must not make others wait. */
+	if (!slot || data_race(slot->client) != &client->slots)
 		return err;
 	mutex_lock(&slot->lock);
 	/* Under the mutex, so that the slot stays this client's. */
@@ -608,15 +620,15 @@ int pool_purge_slot(struct pool *pool, struct pool_client *client, u32 index)
  */
 u32 pool_purge_all(struct pool *pool, struct pool_client *client)
 {
+	unsigned int left = READ_ONCE(client->slots.nr_slots);
 	u32 purged = 0;
-	u32 i;
 
-	for (i = 0; i < pool->config.nr_slots; i++) {
-		struct slot *slot = pool_slot(pool, i);
+	while (left--) {
+		struct slot *slot = slot_client_next(&client->slots);
 
-		/* Only a hint, to pass over others' slots quickly. */
-		if (slot && data_race(slot->client) == &client->slots &&
-		    !pool_purge_slot(pool, client, i))
+		if (!slot)
+			break;
+		if (!pool_purge_slot(pool, client, slot->index))
 			purged++;
 		cond_resched();
 	}
@@ -687,7 +699,9 @@ static bool pool_evict(struct pool *pool)
  * pool_make_room() - give up warm memory that something else needs
  * @pool: the pool
  * @client: who needs it
- * @err: what failed: -ENOMEM for want of pages, -EDQUOT for want of quota
+ * @err: what failed: -ENOBUFS for want of pages of the reserve, -EDQUOT for
+ *	want of quota, or something that no warm memory helps against; -EINTR
+ *	afterwards if the task is being killed
  *
  * For want of pages any warm slot serves, one at a time. For want of quota
  * only the client's own do, and all go at once, so that a client at its bound
@@ -696,11 +710,16 @@ static bool pool_evict(struct pool *pool)
  * Context: Process context, holding no slot's mutex. May sleep.
  * Return: true if it is worth trying again.
  */
-bool pool_make_room(struct pool *pool, struct pool_client *client, int err)
+bool pool_make_room(struct pool *pool, struct pool_client *client, int *err)
 {
-	if (err == -ENOMEM)
-		return pool_evict(pool);
-	return err == -EDQUOT && pool_purge_all(pool, client);
+	/* Others may free slots as fast as they are evicted here. */
+	if (fatal_signal_pending(current)) {
+		*err = -EINTR;
+		return false;
+	}
+	if (*err == -EDQUOT)
+		return pool_purge_all(pool, client);
+	return *err == -ENOBUFS && pool_evict(pool);
 }
 
 /**

@@ -122,7 +122,7 @@ int pool_resize(struct pool *pool, struct pool_client *client, u32 index, bool g
 u32 pool_purge_all(struct pool *pool, struct pool_client *client);
 u32 pool_purge_key(struct pool *pool, struct pool_client *client, u64 key);
 int pool_purge_slot(struct pool *pool, struct pool_client *client, u32 index);
-bool pool_make_room(struct pool *pool, struct pool_client *client, int err);
+bool pool_make_room(struct pool *pool, struct pool_client *client, int *err);
 
 bool pool_describe(struct pool *pool, struct pool_client *client, u32 index,
 		   struct slotpool_list_entry *entry);

@@ -55,7 +55,7 @@ struct slot *slot_create(struct slot_memory *memory, u32 index, pgoff_t first)
 	slot->index = index;
 	slot->first = first;
 	INIT_LIST_HEAD(&slot->client_link);
-	xa_init_flags(&slot->by_index, XA_FLAGS_ACCOUNT);
+	xa_init_flags(&slot->by_index, memory->overcommit ? XA_FLAGS_ACCOUNT : 0);
 	return slot;
 }
 
@@ -89,32 +89,44 @@ void slot_client_init(struct slot_client *client, struct address_space *mapping,
 	atomic_set(&client->nr_owned, 0);
 	spin_lock_init(&client->lock);
 	INIT_LIST_HEAD(&client->slots);
+	client->nr_slots = 0;
 }
 
 /**
- * slot_client_first() - one of the slots that a client owns or owned last
+ * slot_client_next() - one after the other, the slots of a client
  * @client: the client
  *
- * Context: Any but interrupts. Unless the caller keeps others from taking the
- * client's free slots it must look at &slot.client again under the mutex.
+ * The slots are those that the client owns or, of the free ones, owned last.
+ *
+ * Context: Any but interrupts. Others may take free slots away: the caller
+ * looks at &slot.client again under the mutex.
  * Return: The slot, or NULL if there is none.
  */
-struct slot *slot_client_first(struct slot_client *client)
+struct slot *slot_client_next(struct slot_client *client)
 {
 	struct slot *slot;
 
 	spin_lock(&client->lock);
 	slot = list_first_entry_or_null(&client->slots, struct slot, client_link);
+	if (slot)
+		list_move_tail(&slot->client_link, &client->slots);
 	spin_unlock(&client->lock);
 	return slot;
 }
 
+/*
+ * Never goes above the bound, not even for a moment: somebody else's page that
+ * is well below it would be refused.
+ */
 static bool client_charge(struct slot_client *client, long nr_pages)
 {
-	if (atomic_long_add_return(nr_pages, &client->nr_pages) <= client->max_pages)
-		return true;
-	atomic_long_sub(nr_pages, &client->nr_pages);
-	return false;
+	long held = atomic_long_read(&client->nr_pages);
+
+	do {
+		if (nr_pages > client->max_pages - held)
+			return false;
+	} while (!atomic_long_try_cmpxchg(&client->nr_pages, &held, held + nr_pages));
+	return true;
 }
 
 static void client_uncharge(struct slot_client *client, long nr_pages)
@@ -152,7 +164,7 @@ static int slot_commit(struct slot *slot, unsigned long limit, unsigned long com
 			return -EDQUOT;
 		if (!reserve_promise(reserve, more)) {
 			client_uncharge(slot->client, more);
-			return -ENOMEM;
+			return -ENOBUFS;
 		}
 	} else if (due < slot->nr_promised) {
 		unsigned long less = slot->nr_promised - due;
@@ -184,7 +196,7 @@ static int slot_take_page(struct slot *slot, struct page **pagep)
 		page = alloc_page(GFP_KERNEL_ACCOUNT);
 	if (!page) {
 		client_uncharge(slot->client, 1);
-		return -ENOMEM;
+		return slot->memory->overcommit ? -ENOMEM : -ENOBUFS;
 	}
 	stats_add(slot->memory->stats, STATS_TAKEN_PAGES, 1);
 	*pagep = page;
@@ -234,6 +246,16 @@ static void slot_empty(struct slot *slot)
 	slot_drop(slot, 0);
 }
 
+/*
+ * What keeps track of pages is charged like the pages: where these are the
+ * pool's own, so that a bound of the cgroup can't make a fault fail inside a
+ * commitment, it is the pool's too. The reserve bounds it then.
+ */
+static gfp_t slot_gfp(const struct slot *slot)
+{
+	return slot->memory->overcommit ? GFP_KERNEL_ACCOUNT : GFP_KERNEL;
+}
+
 static int slot_make_room(struct slot *slot)
 {
 	unsigned long max_pages = max(16UL, slot->max_pages * 2);
@@ -243,7 +265,7 @@ static int slot_make_room(struct slot *slot)
 
 	if (slot->nr_pages < slot->max_pages)
 		return 0;
-	pages = kvmalloc_array(max_pages, sizeof(*pages), GFP_KERNEL_ACCOUNT);
+	pages = kvmalloc_array(max_pages, sizeof(*pages), slot_gfp(slot) | __GFP_NOWARN);
 	if (!pages)
 		return -ENOMEM;
 	if (slot->nr_pages)
@@ -270,7 +292,7 @@ static int slot_make_private(struct slot *slot, pgoff_t index, struct page **pag
 		return err;
 	/* It may hold what another tenant wrote. */
 	clear_page(page_address(page));
-	err = xa_err(xa_store(&slot->by_index, index, page, GFP_KERNEL));
+	err = xa_err(xa_store(&slot->by_index, index, page, slot_gfp(slot)));
 	if (err) {
 		slot_give_page(slot, page);
 		return err;
@@ -363,7 +385,7 @@ static void slot_clear(struct slot *slot)
  * A slot that another client used last is emptied first.
  *
  * Context: Process context, holding &slot.lock. May sleep.
- * Return: 0; -ENOMEM if the reserve can't promise the commitment, -EDQUOT if
+ * Return: 0; -ENOBUFS if the reserve can't promise the commitment, -EDQUOT if
  * the client may not hold as much. After an error the slot is free, and the
  * caller decommits it.
  */
@@ -378,6 +400,7 @@ int slot_assign(struct slot *slot, struct slot_client *client, const struct slot
 		slot->client = client;
 		spin_lock(&client->lock);
 		list_add_tail(&slot->client_link, &client->slots);
+		client->nr_slots++;
 		spin_unlock(&client->lock);
 	}
 
@@ -406,7 +429,7 @@ int slot_assign(struct slot *slot, struct slot_client *client, const struct slot
  * there to go back to.
  *
  * Context: Process context, holding &slot.lock. May sleep.
- * Return: 0, or -ENOMEM or -EDQUOT as slot_assign(), and nothing has changed.
+ * Return: 0, or -ENOBUFS or -EDQUOT as slot_assign(), and nothing has changed.
  */
 int slot_resize(struct slot *slot, unsigned long limit, unsigned long commit)
 {
@@ -502,6 +525,7 @@ void slot_decommit(struct slot *slot)
 
 	spin_lock(&client->lock);
 	list_del_init(&slot->client_link);
+	client->nr_slots--;
 	spin_unlock(&client->lock);
 	/* The client may go away as soon as its slots don't name it. */
 	slot->client = NULL;
@@ -524,8 +548,10 @@ static bool slot_accessible(const struct slot *slot, const struct slot_client *c
  * @result: what to answer, if the return value is 0
  *
  * Context: In a fault, holding &slot.lock. May sleep.
- * Return: 0; -EFAULT if the client may not access the page; -ENOMEM or
- * -EDQUOT, and the fault can be tried again when memory was found.
+ * Return: 0; -EFAULT if the client may not access the page; -ENOBUFS or
+ * -EDQUOT if the reserve or the client's quota is used up, and the fault can be
+ * tried again when something was given back; -ENOMEM if the system has no
+ * memory.
  */
 int slot_fault(struct slot *slot, struct slot_client *client, struct vm_fault *vmf,
 	       pgoff_t index, vm_fault_t *result)

@@ -30,8 +30,9 @@ struct slot_memory {
  * @max_pages: bound of @nr_pages
  * @nr_pages: private pages of the client's slots and pages promised to them
  * @nr_owned: slots allocated by the client
- * @lock: protects @slots; inside a slot's mutex
+ * @lock: protects what follows; inside a slot's mutex
  * @slots: slots whose &slot.client is this client
+ * @nr_slots: how many
  *
  * @mapping and @max_pages are invariant.
  */
@@ -40,8 +41,9 @@ struct slot_client {
 	long max_pages;
 	atomic_long_t nr_pages;
 	atomic_t nr_owned;
-	spinlock_t lock;	/* protects @slots */
+	spinlock_t lock;	/* protects @slots, @nr_slots */
 	struct list_head slots;
+	unsigned int nr_slots;
 };
 
 /**
@@ -116,7 +118,7 @@ void slot_destroy(struct slot *slot);
 
 void slot_client_init(struct slot_client *client, struct address_space *mapping,
 		      unsigned long max_pages);
-struct slot *slot_client_first(struct slot_client *client);
+struct slot *slot_client_next(struct slot_client *client);
 
 int slot_assign(struct slot *slot, struct slot_client *client, const struct slot_terms *terms);
 int slot_resize(struct slot *slot, unsigned long limit, unsigned long commit);

@@ -2,6 +2,10 @@
 /*
  * Where pages come from: commitments, overcommitment, quotas, eviction.
  */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/stat.h>
+
 #include "pool.h"
 #include "segv.h"
 #include "kselftest_harness.h"
@@ -123,6 +127,17 @@ TEST_F(commit, growing_takes_from_the_reserve)
 	ASSERT_EQ(32, pool_stat(self->fd).committed_pages);
 	ASSERT_EQ(4 * PAGE, pool_resize(self->fd, 2, 0, 3 * PAGE));
 	ASSERT_EQ(12 * PAGE, pool_resize(self->fd, 0, 0, 13 * PAGE));
+}
+
+TEST_F(commit, growing_to_less_than_there_is_needs_nothing)
+{
+	ASSERT_EQ(0, alloc_commit(self->fd, SLOT, 8 * PAGE));
+	ASSERT_EQ(1, alloc_commit(self->fd, SLOT, 16 * PAGE));
+	ASSERT_EQ(2, alloc_commit(self->fd, SLOT, 8 * PAGE));
+	ASSERT_EQ(SLOT, pool_resize(self->fd, 0, SLOTPOOL_RESIZE_GROW_ONLY, 15 * PAGE));
+	ASSERT_EQ(32, pool_stat(self->fd).committed_pages);
+	/* Whose slot it is comes before what it would need. */
+	ASSERT_EQ(-ENOENT, pool_resize(self->fd, 7, 0, SLOT));
 }
 
 TEST_F(commit, pages_that_a_reset_gives_back_stay_promised)
@@ -320,6 +335,148 @@ TEST(a_commitment_above_the_quota_is_refused)
 	ASSERT_EQ(20, pool_stat(fd).client_pages);
 	ASSERT_EQ(0, close(fd));
 	ASSERT_EQ(0, pool_unload());
+}
+
+static int refused_client;
+static atomic_bool refused_stop;
+
+/* Asks for a commitment above the quota again and again. */
+static void *ask_for_too_much(void *result)
+{
+	long *refused = result;
+
+	while (!refused_stop)
+		*refused += alloc_commit(refused_client, SLOT, SLOT) == -EDQUOT;
+	return NULL;
+}
+
+TEST(a_refused_commitment_refuses_no_other_page)
+{
+	long i, written, refused = 0;
+	pthread_t thread;
+	char *base;
+
+	ASSERT_EQ(0, pool_load(GEOMETRY "overcommit=0 reserve_pages=128 max_client_pages=20"));
+	refused_client = pool_open();
+	base = pool_map(refused_client, 0, 8);
+	ASSERT_NE(MAP_FAILED, base);
+	ASSERT_EQ(0, alloc_commit(refused_client, SLOT, 0));
+	memset(base, 'x', 10 * PAGE);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, ask_for_too_much, &refused));
+	/* The eleventh page of twenty comes and goes. */
+	for (written = 0, i = 0; i < 5000; i++) {
+		if (pool_resize(refused_client, 0, SLOTPOOL_RESIZE_COMMIT, SLOT) < 0)
+			break;
+		written += !segv_write(base + 10 * PAGE);
+		if (pool_resize(refused_client, 0, SLOTPOOL_RESIZE_COMMIT, 10 * PAGE) < 0)
+			break;
+	}
+	refused_stop = true;
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	ASSERT_EQ(5000, i);
+	ASSERT_EQ(5000, written);
+	ASSERT_LT(0, refused);
+	ASSERT_EQ(0, munmap(base, 8 * STRIDE));
+	ASSERT_EQ(0, close(refused_client));
+	ASSERT_EQ(0, pool_unload());
+}
+
+#define CGROUP "/sys/fs/cgroup/slotpool-reserve"
+
+static bool put_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool done;
+
+	if (fd < 0)
+		return false;
+	done = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+	close(fd);
+	return done;
+}
+
+/* Pools with a client that has warm slots, and a cgroup with a bound. */
+FIXTURE(cgroup)
+{
+	int fd;
+	char *base;
+};
+
+FIXTURE_VARIANT(cgroup)
+{
+	const char *parameters;
+	const char *bound;
+	bool survives;
+};
+
+/* 128 MiB take 256 KiB of page tables; to keep track of them takes 800 more. */
+FIXTURE_VARIANT_ADD(cgroup, commit)
+{
+	.parameters = "nr_slots=8 slot_size=128M nr_shards=1 overcommit=0 reserve_pages=33000",
+	.bound = "640K",
+	.survives = true,
+};
+
+FIXTURE_VARIANT_ADD(cgroup, overcommit)
+{
+	.parameters = "nr_slots=8 slot_size=128M nr_shards=1 reserve_pages=32",
+	.bound = "8M",
+};
+
+FIXTURE_SETUP(cgroup)
+{
+	int i;
+
+	ASSERT_TRUE(put_text("/sys/fs/cgroup/cgroup.subtree_control", "+memory"));
+	ASSERT_EQ(0, mkdir(CGROUP, 0755));
+	ASSERT_TRUE(put_text(CGROUP "/memory.max", variant->bound));
+	ASSERT_EQ(0, pool_load(variant->parameters));
+	self->fd = pool_open();
+	self->base = pool_map(self->fd, 0, 4);
+	ASSERT_NE(MAP_FAILED, self->base);
+	for (i = 0; i < 4; i++)
+		ASSERT_EQ(i, pool_alloc_limit(self->fd, 8 * PAGE));
+	for (i = 0; i < 4; i++)
+		memset(self->base + i * (256UL << 20), 'x', 8 * PAGE);
+	for (i = 0; i < 4; i++)
+		ASSERT_EQ(8 * PAGE, pool_free(self->fd, i));
+}
+
+FIXTURE_TEARDOWN(cgroup)
+{
+	EXPECT_EQ(0, munmap(self->base, 4 * (256UL << 20)));
+	EXPECT_EQ(0, close(self->fd));
+	EXPECT_EQ(0, pool_unload());
+	EXPECT_EQ(0, rmdir(CGROUP));
+}
+
+TEST_F(cgroup, a_bound_holds_and_costs_no_other_client_its_warm_slots)
+{
+	int status;
+	pid_t child;
+
+	child = fork();
+	ASSERT_GE(child, 0);
+	if (!child) {
+		int fd, slot;
+		char *base;
+
+		if (!put_text(CGROUP "/cgroup.procs", "0"))
+			_exit(2);
+		fd = pool_open();
+		slot = pool_alloc_exact(fd, 7);
+		base = pool_map(fd, 7, 1);
+		if (slot != 7 || base == MAP_FAILED)
+			_exit(3);
+		for (long i = 0; i < 32768; i++)
+			base[i * PAGE] = 'y';
+		_exit(0);
+	}
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	ASSERT_EQ(variant->survives ? 0 : SIGKILL, status);
+	ASSERT_EQ(0, pool_stat(self->fd).evictions);
+	ASSERT_EQ(4, pool_stat(self->fd).warm_slots);
+	ASSERT_EQ(32, pool_stat(self->fd).held_pages);
 }
 
 TEST_HARNESS_MAIN

@@ -21,6 +21,9 @@
  *
  * EPERM	the open file is bound to the address space of another process
  *
+ * An argument structure must not lie in the slot that it names: results are
+ * written to it when the command is done.
+ *
  * A command that fails has changed nothing, except that idle slots may have
  * given memory up in the attempt to find enough. What a field holds before the
  * call doesn't matter if the field is marked "out" and not "in".
@@ -175,8 +178,9 @@ struct slotpool_alloc {
  * @held: out: bytes of memory that the slot still holds
  *
  * The slot reads as zeros again, and its limit and commitment are those of
- * its ALLOC, or the lowest that RESIZE has set since. It stays allocated. What the client's own threads write to the
- * slot meanwhile stays in the slot or is lost.
+ * its ALLOC, or the lowest that RESIZE has set since. It stays allocated. What
+ * the client's own threads write to the slot meanwhile stays in the slot or is
+ * lost.
  *
  * Never fails for a slot that the client owns, and is never interrupted.
  *
