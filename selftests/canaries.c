@@ -101,15 +101,29 @@ FIXTURE_TEARDOWN(canaries)
 	EXPECT_EQ(0, pool_unload());
 }
 
-/* Whether all four slots, each in full, are as a new slot must be. */
-static bool all_zeros(int fd, const char *base, uint64_t key)
+/*
+ * Whether all four slots, each in full, are as a new slot must be, to who only
+ * reads and to who writes a byte of each page.
+ */
+static bool all_zeros(int fd, char *base, uint64_t key)
 {
 	int i, slot;
+	long page;
 
 	for (i = 0; i < SLOTS; i++) {
 		slot = pool_alloc_key(fd, key);
 		if (slot < 0 || !pool_all_bytes(base + slot * STRIDE, SLOT, 0))
 			return false;
+	}
+	for (i = 0; i < SLOTS; i++) {
+		for (page = 0; page < SLOT; page += PAGE) {
+			char *start = base + i * STRIDE + page;
+
+			start[page / PAGE] = 'w';
+			start[page / PAGE] = 0;
+			if (!pool_all_bytes(start, PAGE, 0))
+				return false;
+		}
 	}
 	return true;
 }
