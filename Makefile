@@ -28,6 +28,7 @@ help:
 	@echo 'make check-vm        the tests in a virtual machine; KERNEL=6.12 for one kernel,'
 	@echo '                     TESTS="lifetime errors" for some of selftests/'
 	@echo 'make style           static checks'
+	@echo 'make install         library, tool and manual pages, below PREFIX (/usr/local)'
 	@echo 'make clean           remove build/'
 
 # ---- the module ----
@@ -53,7 +54,7 @@ ifdef KERNEL
 endif
 	@test -e $(MODULE_KDIR)/Makefile || { \
 		echo "$(MODULE_KDIR): no kernel headers; install linux-headers-$$(uname -r)," \
-			"set KDIR, or name one of $(SERIES) as KERNEL" >&2; exit 1; }
+			"set KDIR, or take a kernel of the tests: make KERNEL=6.12" >&2; exit 1; }
 	@$(call kbuild,$(MODULE_NAME),$(MODULE_SOURCES),$(MODULE_KDIR))
 
 # ---- user space ----
@@ -63,6 +64,10 @@ user:
 	@$(SETUP) build
 	@echo "  MAKE    userspace"
 	@$(MAKE) -s -C userspace
+
+.PHONY: install
+install: user
+	@$(MAKE) -C userspace install
 
 # ---- tests ----
 
@@ -195,7 +200,7 @@ style-shellcheck:
 
 style-codespell:
 	@echo "  codespell"
-	@codespell --ignore-words-list=iput --skip='./build,./.git,./LICENSES'
+	@codespell --ignore-words-list=iput,nd --skip='./build,./.git,./LICENSES'
 
 style-man:
 	@echo "  manual pages"

@@ -75,9 +75,9 @@ static const struct kernel_param_ops main_size_ops = {
 module_param_named(nr_slots, main_config.nr_slots, uint, 0444);
 MODULE_PARM_DESC(nr_slots, "Slots in the pool (default 1000)");
 module_param_cb(slot_size, &main_size_ops, &main_config.slot_size, 0444);
-MODULE_PARM_DESC(slot_size, "Bytes of a slot that can be used, K/M/G (default 4M)");
+MODULE_PARM_DESC(slot_size, "Bytes of a slot that can be used, K/M/G/T (default 4M)");
 module_param_cb(slot_stride, &main_size_ops, &main_config.slot_stride, 0444);
-MODULE_PARM_DESC(slot_stride, "Bytes from slot to slot, K/M/G (default 2 * slot_size)");
+MODULE_PARM_DESC(slot_stride, "Bytes from slot to slot, K/M/G/T (default 2 * slot_size)");
 module_param_named(max_unused_warm_slots, main_config.max_unused_warm_slots, ullong, 0444);
 MODULE_PARM_DESC(max_unused_warm_slots,
 		 "Warm slots from which on no cold ones are taken (default 100)");
@@ -88,7 +88,7 @@ MODULE_PARM_DESC(reserve_pages, "Pages set aside for the pool (default 4096)");
 module_param_named(overcommit, main_config.overcommit, bool, 0444);
 MODULE_PARM_DESC(overcommit, "Take pages of the system beyond the reserve (default Y)");
 module_param_cb(keep_bytes, &main_size_ops, &main_config.keep_bytes, 0444);
-MODULE_PARM_DESC(keep_bytes, "Bytes that a reset overwrites at most, K/M/G (default 1M)");
+MODULE_PARM_DESC(keep_bytes, "Bytes that a reset overwrites at most, K/M/G/T (default 1M)");
 module_param_named(max_client_pages, main_config.max_client_pages, ulong, 0444);
 MODULE_PARM_DESC(max_client_pages, "Pages that a client's slots may hold (default 0, no bound)");
 

@@ -302,34 +302,6 @@ TEST_F(memory, a_debugger_reads_and_writes_slots)
 	ASSERT_EQ(0, close(mem));
 }
 
-TEST_F(memory, a_process_dies_whose_accesses_fail_inside_the_kernel)
-{
-	int round;
-
-	for (round = 0; round < 20; round++) {
-		pid_t child = fork();
-		int status;
-
-		ASSERT_GE(child, 0);
-		if (!child) {
-			int fd = pool_open();
-			char *base = pool_map(fd, 0, 8);
-			int slot = pool_alloc_limit(fd, PAGE);
-			int pipes[2];
-
-			if (base == MAP_FAILED || slot < 0 || pipe(pipes))
-				_exit(1);
-			while (write(pipes[1], base + slot * STRIDE + PAGE, 1) < 0)
-				;
-			_exit(2);
-		}
-		usleep(20000 + 777 * round);
-		ASSERT_EQ(0, kill(child, SIGKILL));
-		ASSERT_EQ(child, waitpid(child, &status, 0));
-		ASSERT_EQ(SIGKILL, WTERMSIG(status));
-	}
-}
-
 TEST_F(memory, fdinfo_shows_what_a_client_holds)
 {
 	char path[64], line[128];

@@ -53,8 +53,8 @@ counter()
 echo "TAP version 13"
 echo "1..$tests"
 
-fails "list: no pool" 1 "load the module with 'modprobe slotpool'" slotpoolctl list
-fails "stat: no pool" 1 "load the module with 'modprobe slotpool'" slotpoolctl stat
+fails "list: no pool" 1 "load the module with 'insmod slotpool.ko'" slotpoolctl list
+fails "stat: no pool" 1 "load the module with 'insmod slotpool.ko'" slotpoolctl stat
 
 insmod /slotpool.ko nr_slots=8 slot_size=64K slot_stride=96K nr_shards=1 \
 	max_unused_warm_slots=3 reserve_pages=384

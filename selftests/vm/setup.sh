@@ -74,11 +74,11 @@ packages()
 		packages vm
 		cat <<-END
 		clang compiles the demo's guests to WebAssembly
-		lld links them
-		wasi-libc is their C library
-		libclang-rt-dev-wasm32 is their compiler runtime
-		wabt translates WebAssembly to C
-		libstb-dev is the image decoder and resizer they run
+		lld links the demo's guests
+		wasi-libc is the C library of the demo's guests
+		libclang-rt-dev-wasm32 is the compiler runtime of the demo's guests
+		wabt translates the demo's guests to C
+		libstb-dev is the image decoder and resizer that the demo's guests run
 		END
 		;;
 	*)
@@ -110,9 +110,19 @@ update_lists()
 	lists_updated=y
 }
 
+# A line now and then of what apt-get does
+progress()
+{
+	awk '/newly installed/ { total = $3 }
+	     /^Unpacking / && ++unpacked % 25 == 0 {
+		print "setup: unpacked", unpacked, "of", total, "packages"; fflush() }
+	     /^Setting up / && ++set_up % 50 == 0 {
+		print "setup: set up", set_up, "of", total, "packages"; fflush() }'
+}
+
 install_packages()
 {
-	local wanted missing
+	local wanted missing names
 
 	wanted=$(for group; do packages "$group"; done | sort -u)
 	missing=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' 2>/dev/null |
@@ -120,21 +130,21 @@ install_packages()
 		     !($1 in have)' - <(printf '%s\n' "$wanted"))
 	[ -n "$missing" ] || return 0
 
-	printf '%s\n' "$missing" | sed 's/^\([^ ]*\) /setup: installing \1: /'
-	mapfile -t missing < <(printf '%s\n' "$missing" | cut -d ' ' -f 1)
+	mapfile -t names < <(printf '%s\n' "$missing" | cut -d ' ' -f 1)
 	if ! as_root true; then
-		echo "setup: not root, and sudo wants a password; please run" >&2
-		echo "  sudo apt-get install --no-install-recommends ${missing[*]}" >&2
+		echo "setup: neither root nor sudo without a password; please run as root" >&2
+		echo "  apt-get install --no-install-recommends ${names[*]}" >&2
 		exit 1
 	fi
+	printf '%s\n' "$missing" | sed 's/^\([^ ]*\) /setup: installing \1: /'
 	update_lists
 	# Never trade a package that the user has for one that we want.
 	if ! as_root env DEBIAN_FRONTEND=noninteractive \
 		apt-get install -q -y --no-remove --no-install-recommends \
-		"${missing[@]}" 2>&1 </dev/null | tee "$cache/apt.log" |
-		{ grep --line-buffered '^Get:' || true; }; then
+		"${names[@]}" 2>&1 </dev/null | tee "$cache/apt.log" |
+		progress; then
 		cat "$cache/apt.log" >&2
-		echo "setup: apt-get could not install: ${missing[*]}" >&2
+		echo "setup: apt-get could not install: ${names[*]}" >&2
 		exit 1
 	fi
 }

@@ -15,7 +15,8 @@
  * EINVAL	size is smaller than the first version of the structure, a flag
  *		is unknown, a reserved field is not zero, or a field is not
  *		zero although the flag that makes it count is not set
- * E2BIG	size is larger than the kernel's and the tail is not zero
+ * E2BIG	size is larger than the kernel's and the tail is not zero, or size
+ *		is larger than a page
  *
  * and every command that changes something (all but INFO, LIST and STAT):
  *
@@ -63,7 +64,7 @@ enum slotpool_feature {
  * @slot_size: out: bytes of a slot that can be made accessible
  * @slot_stride: out: bytes between the starts of two slots in a mapping; slot
  *	i begins at offset i * @slot_stride of the device
- * @keep_bytes: out: bytes that a reset copies at most unless ALLOC says
+ * @keep_bytes: out: bytes that a reset overwrites at most unless ALLOC says
  *	otherwise
  * @max_unused_warm_slots: out: warm slots from which on they are recycled
  *	before cold slots are taken
@@ -136,7 +137,7 @@ enum slotpool_placement {
  *	multiple of the page size
  * @commit: bytes of private pages that the slot is promised: touching that
  *	many cannot fail; a multiple of the page size, not above the limit
- * @keep: bytes that a reset of this slot copies at most; pages beyond are
+ * @keep: bytes that a reset of this slot overwrites at most; pages beyond are
  *	given back; a multiple of the page size
  * @slot: in: the slot to take, with SLOTPOOL_ALLOC_EXACT, else any value;
  *	out: the slot taken
@@ -150,11 +151,10 @@ enum slotpool_placement {
  *		the slot's size, the commitment is above the limit, the slot is
  *		not one of the pool's
  * EOPNOTSUPP	a commitment in a pool that overcommits
- * EBUSY	EXACT, and the slot is in use (also for a moment while somebody
- *		gives its memory back)
+ * EBUSY	EXACT, and the slot is in use
  * ENOSPC	no slot is free
  * ENOMEM	the reserve cannot cover the commitment, not even with the
- *		memory of all free slots
+ *		memory of all free slots, or the kernel is out of memory
  * EDQUOT	the commitment would take the client above max_client_pages
  */
 struct slotpool_alloc {

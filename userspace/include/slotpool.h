@@ -36,7 +36,7 @@ struct slotpool;
 int slotpool_open(const char *path, struct slotpool **poolp);
 
 /**
- * slotpool_close() - free every slot, unmap the pool and close it
+ * slotpool_close() - unmap the pool and close it, which frees every slot
  * @pool: a handle, or NULL
  *
  * In a child of fork() nothing is freed: the slots are the parent's.

@@ -101,7 +101,7 @@ int list_pools(const struct table_options *options)
 	if (nr < 0)
 		err(EXIT_FAILURE, "%s", DEVICES);
 	if (!nr) {
-		warnx("no pool: load the module with 'modprobe slotpool' or 'insmod slotpool.ko'");
+		warnx("no pool: load the module with 'insmod slotpool.ko'");
 		status = EXIT_FAILURE;
 	}
 

@@ -14,7 +14,7 @@ static const char *advice(int error)
 	case ENOENT:
 	case ENXIO:
 	case ENODEV:
-		return "; load the module with 'modprobe slotpool' or 'insmod slotpool.ko'";
+		return "; load the module with 'insmod slotpool.ko'";
 	case EACCES:
 	case EPERM:
 		return "; run as root or as a member of the group that the device belongs to";

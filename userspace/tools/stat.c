@@ -19,7 +19,7 @@ enum stat_column {
 
 const struct column stat_columns[NR_STAT_COLUMNS + 1] = {
 	[STAT_NAME] = { "NAME", COLUMN_TEXT, "name of the counter" },
-	[STAT_VALUE] = { "VALUE", COLUMN_COUNT, "its value, in pieces or pages" },
+	[STAT_VALUE] = { "VALUE", COLUMN_COUNT, "its value: a number of slots, pages or events" },
 	[STAT_MEANING] = { "MEANING", COLUMN_TEXT, "what it counts" },
 };
 
