@@ -74,7 +74,9 @@ install: user
 CHECK_SERIES := $(or $(KERNEL),$(SERIES))
 EXAMPLES := $(basename $(notdir $(wildcard userspace/examples/*.c userspace/examples/*.cc)))
 GUEST_TOOLS := slotpoolctl $(EXAMPLES)
-TESTS ?= $(basename $(notdir $(wildcard selftests/*.c selftests/*.sh)))
+ALL_TESTS := $(basename $(notdir $(wildcard selftests/*.c selftests/*.sh)))
+TESTS ?= $(ALL_TESTS)
+unknown_tests = $(filter-out $(ALL_TESTS),$(TESTS))
 # A name is a script, or a program built from a source of that name.
 test_programs = $(foreach test,$(TESTS),$(or $(wildcard selftests/$(test).sh),\
 	$(BUILD)/selftests/$(test)))
@@ -109,7 +111,9 @@ check-vm: $(addprefix check-vm-,$(CHECK_SERIES))
 .PHONY: selftests
 selftests: user
 	@$(SETUP) vm
-	@$(MAKE) -C selftests PROGRAMS='$(filter $(BUILD)/%,$(test_programs))'
+	$(if $(unknown_tests),$(error no test $(unknown_tests); there are: $(ALL_TESTS)))
+	@echo "  MAKE    selftests"
+	@$(MAKE) -s -C selftests $(filter $(BUILD)/%,$(test_programs))
 
 $(addprefix check-vm-,$(SERIES)): check-vm-%: selftests
 	@$(MAKE) module KERNEL=$*

@@ -85,6 +85,20 @@ TEST_F(limits, shrinking_takes_pages_away_that_were_only_read)
 	ASSERT_EQ(SIGSEGV, segv_read(self->base + SLOT - 1));
 }
 
+TEST_F(limits, shrinking_takes_pages_away_that_only_a_debugger_wrote)
+{
+	int mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+
+	ASSERT_GE(mem, 0);
+	ASSERT_EQ(0, pool_alloc_limit(self->fd, SLOT));
+	ASSERT_EQ(1, pwrite(mem, "x", 1, (off_t)(self->base + 8 * PAGE)));
+	ASSERT_EQ(0, close(mem));
+	ASSERT_EQ(SLOT, pool_resize(self->fd, 0, 0, PAGE));
+	ASSERT_EQ(0, pool_stat(self->fd).held_pages);
+	ASSERT_EQ(PAGE, pool_resize(self->fd, 0, 0, SLOT));
+	ASSERT_TRUE(pool_all_bytes(self->base, SLOT, 0));
+}
+
 TEST_F(limits, grow_only_never_shrinks)
 {
 	ASSERT_EQ(0, pool_alloc_limit(self->fd, 4 * PAGE));
