@@ -192,6 +192,8 @@ int client_enter(struct client *client)
 /**
  * client_get() - count one more user of a client that has users
  * @client: the client
+ *
+ * Context: Any.
  */
 void client_get(struct client *client)
 {
@@ -201,6 +203,8 @@ void client_get(struct client *client)
 /**
  * client_leave() - undo client_enter() or client_get()
  * @client: the client
+ *
+ * Context: Any.
  */
 void client_leave(struct client *client)
 {

@@ -147,6 +147,7 @@ static void take(struct policy *policy, __u32 slot, enum policy_state state)
  * policy_nr_buckets() - how many hash buckets a policy needs
  * @nr_slots: its slots, at least one
  *
+ * Context: Any.
  * Return: The number of elements of policy_init()'s @buckets, a power of two.
  */
 __u32 policy_nr_buckets(__u32 nr_slots)
@@ -166,6 +167,8 @@ __u32 policy_nr_buckets(__u32 nr_slots)
  * @nr_slots: number of slots, at least one and below POLICY_NO_SLOT
  * @max_unused_warm_slots: N of the rule
  * @seed: a number that who chooses the keys doesn't know
+ *
+ * Context: Any, before all other calls. Takes time in proportion to @nr_slots.
  */
 void policy_init(struct policy *policy, struct policy_node *nodes, __u32 *buckets,
 		 __u32 nr_slots, __u64 max_unused_warm_slots, __u64 seed)
@@ -202,6 +205,7 @@ void policy_init(struct policy *policy, struct policy_node *nodes, __u32 *bucket
  * @affinity: what the slot will be used for
  * @placement: where it goes how the slot was found
  *
+ * Context: Any, with no other call for the same policy.
  * Return: The slot, used now and with the affinity given, or POLICY_NO_SLOT if
  * all are used.
  */
@@ -243,6 +247,7 @@ __u32 policy_alloc(struct policy *policy, struct policy_affinity affinity,
  * @affinity: what it will be used for
  * @placement: where it goes how warm the slot was
  *
+ * Context: Any, with no other call for the same policy.
  * Return: false, and nothing has changed, if the slot is used or taken.
  */
 bool policy_alloc_exact(struct policy *policy, __u32 slot, struct policy_affinity affinity,
@@ -269,6 +274,8 @@ bool policy_alloc_exact(struct policy *policy, __u32 slot, struct policy_affinit
  * policy_free() - make a used slot warm; it keeps its affinity
  * @policy: the policy
  * @slot: a used slot
+ *
+ * Context: Any, with no other call for the same policy.
  */
 void policy_free(struct policy *policy, __u32 slot)
 {
@@ -285,6 +292,7 @@ void policy_free(struct policy *policy, __u32 slot)
  * policy_take_victim() - take the warm slot that can be spared best
  * @policy: the policy
  *
+ * Context: Any, with no other call for the same policy.
  * Return: The slot, taken, for the caller to decommit and to hand to
  * policy_put_cold(), or POLICY_NO_SLOT if none is warm.
  */
@@ -302,6 +310,7 @@ __u32 policy_take_victim(struct policy *policy)
  * @policy: the policy
  * @affinity: the affinity, not none
  *
+ * Context: Any, with no other call for the same policy.
  * Return: As policy_take_victim().
  */
 __u32 policy_take_affine(struct policy *policy, struct policy_affinity affinity)
@@ -321,6 +330,7 @@ __u32 policy_take_affine(struct policy *policy, struct policy_affinity affinity)
  * @policy: the policy
  * @slot: the slot
  *
+ * Context: Any, with no other call for the same policy.
  * Return: true if the slot was warm; it is taken now, as with
  * policy_take_victim().
  */
@@ -336,6 +346,8 @@ bool policy_take_exact(struct policy *policy, __u32 slot)
  * policy_put_cold() - make a slot cold, next in turn among the cold ones
  * @policy: the policy
  * @slot: a used or taken slot that holds nothing any more
+ *
+ * Context: Any, with no other call for the same policy.
  */
 void policy_put_cold(struct policy *policy, __u32 slot)
 {

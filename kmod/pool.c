@@ -266,6 +266,8 @@ void pool_destroy(struct pool *pool)
  * @pool: the pool
  * @client: the client
  * @mapping: the client's address space
+ *
+ * Context: Any.
  */
 void pool_client_init(struct pool *pool, struct pool_client *client,
 		      struct address_space *mapping)

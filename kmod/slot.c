@@ -79,6 +79,8 @@ void slot_destroy(struct slot *slot)
  * @client: the client
  * @mapping: its address space
  * @max_pages: bound of what its slots may hold and are promised; 0 for none
+ *
+ * Context: Any.
  */
 void slot_client_init(struct slot_client *client, struct address_space *mapping,
 		      unsigned long max_pages)
