@@ -154,7 +154,6 @@ style:
 	@$(MAKE) -k $(STYLE)
 
 # Everything that gcc or sparse says is an error.
-CHECKED := -s W=1 C=2 CF=-D__CHECK_ENDIAN__ KCFLAGS=-Werror
 STRICT := -s W=1 C=2 CF=-D__CHECK_ENDIAN__ KCFLAGS=-Werror
 
 $(addprefix style-module-,$(SERIES)): style-module-%:

@@ -75,11 +75,17 @@ static vm_fault_t fault_lock(struct vm_fault *vmf, struct slot *slot)
 	return VM_FAULT_RETRY;
 }
 
+/*
+ * For an entry that is missing, and for a write to one that is read-only. Never
+ * answers 0 to the latter: the core would make whatever entry is there
+ * writable, and that may be the zero page's.
+ */
 static vm_fault_t fault_answer(struct vm_fault *vmf)
 {
 	struct client *client = vmf->vma->vm_private_data;
 	struct slot *slot;
 	vm_fault_t result;
+	u32 tries = 0;
 	pgoff_t index;
 	int err;
 
@@ -95,7 +101,7 @@ static vm_fault_t fault_answer(struct vm_fault *vmf)
 		mutex_unlock(&slot->lock);
 		if (!err)
 			return result;
-	} while (pool_make_room(client->pool, &client->slots, &err));
+	} while (pool_make_room(client->pool, &client->slots, &err, &tries));
 
 	if (err == -EINTR)
 		return fault_killed(vmf);
@@ -106,20 +112,6 @@ static vm_fault_t fault_answer(struct vm_fault *vmf)
 	if (err == -ENOMEM)
 		return VM_FAULT_OOM;
 	return fault_refuse(client);
-}
-
-/*
- * A write to a page that is mapped read-only. Never answers 0: the core would
- * make whatever entry is there writable, and that may be the zero page's.
- */
-static vm_fault_t fault_pfn_mkwrite(struct vm_fault *vmf)
-{
-	return fault_answer(vmf);
-}
-
-static vm_fault_t fault_fault(struct vm_fault *vmf)
-{
-	return fault_answer(vmf);
 }
 
 /*
@@ -138,6 +130,7 @@ static int fault_access(struct vm_area_struct *vma, unsigned long address, void 
 	struct client *client = vma->vm_private_data;
 	unsigned int offset = offset_in_page(address);
 	struct slot *slot;
+	u32 tries = 0;
 	pgoff_t index;
 	int err;
 
@@ -154,7 +147,7 @@ static int fault_access(struct vm_area_struct *vma, unsigned long address, void 
 		err = slot_access(slot, &client->slots.slots, index, offset, buffer, length,
 				  write);
 		mutex_unlock(&slot->lock);
-	} while (err && pool_make_room(client->pool, &client->slots, &err));
+	} while (err && pool_make_room(client->pool, &client->slots, &err, &tries));
 	return err ? err : length;
 }
 
@@ -171,9 +164,9 @@ static void fault_close(struct vm_area_struct *vma)
 static const struct vm_operations_struct fault_vm_ops = {
 	.open = fault_open,
 	.close = fault_close,
-	.fault = fault_fault,
+	.fault = fault_answer,
 	.map_pages = fault_map_pages,
-	.pfn_mkwrite = fault_pfn_mkwrite,
+	.pfn_mkwrite = fault_answer,
 	.access = fault_access,
 };
 

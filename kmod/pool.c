@@ -200,6 +200,7 @@ struct pool *pool_create(const struct pool_config *config)
 
 	mutex_init(&pool->config_lock);
 	init_waitqueue_head(&pool->settled);
+	atomic_set(&pool->nr_settled, 0);
 	pool->slot_pages = config->slot_size >> PAGE_SHIFT;
 	pool->stride_pages = config->slot_stride >> PAGE_SHIFT;
 	pool->nr_pages = pool->stride_pages * config->nr_slots;
@@ -275,6 +276,7 @@ void pool_client_init(struct pool *pool, struct pool_client *client,
 	static atomic64_t last_domain;
 
 	slot_client_init(&client->slots, mapping, pool->config.max_client_pages);
+	mutex_init(&client->purge_lock);
 	client->domain = atomic64_inc_return(&last_domain);
 }
 
@@ -290,6 +292,7 @@ static void pool_put_cold(struct pool *pool, u32 index)
 	spin_lock(&shard->lock);
 	policy_put_cold(&shard->policy, index - shard->first);
 	spin_unlock(&shard->lock);
+	atomic_inc(&pool->nr_settled);
 	wake_up(&pool->settled);
 }
 
@@ -434,6 +437,7 @@ int pool_alloc(struct pool *pool, struct pool_client *client, struct pool_reques
 		[POLICY_COLD] = STATS_COLD_ALLOCS,
 	};
 	struct slot *slot;
+	u32 tries = 0;
 	int choice;
 	int err;
 
@@ -457,7 +461,14 @@ int pool_alloc(struct pool *pool, struct pool_client *client, struct pool_reques
 		mutex_lock(&slot->lock);
 		err = slot_assign(slot, &client->slots, &request->terms);
 		mutex_unlock(&slot->lock);
-	} while (err && pool_make_room(pool, client, &err));
+	} while (err && pool_make_room(pool, client, &err, &tries));
+	if (err == -ENOBUFS || err == -EDQUOT) {
+		/* What the slot itself holds is the last that can be given up. */
+		mutex_lock(&slot->lock);
+		slot_decommit(slot);
+		err = slot_assign(slot, &client->slots, &request->terms);
+		mutex_unlock(&slot->lock);
+	}
 	if (err == -ENOBUFS)
 		err = -ENOMEM;
 	if (err)
@@ -568,6 +579,7 @@ int pool_resize(struct pool *pool, struct pool_client *client, u32 index, bool g
 		unsigned long limit, unsigned long commit, u64 *old_limit)
 {
 	int never = pool_check_commit(pool, client, commit);
+	u32 tries = 0;
 	int err;
 
 	do {
@@ -580,7 +592,7 @@ int pool_resize(struct pool *pool, struct pool_client *client, u32 index, bool g
 		if (!grow_only || limit > slot->terms.limit)
 			err = never ? never : slot_resize(slot, limit, commit);
 		mutex_unlock(&slot->lock);
-	} while (err && !never && pool_make_room(pool, client, &err));
+	} while (err && !never && pool_make_room(pool, client, &err, &tries));
 	return err == -ENOBUFS ? -ENOMEM : err;
 }
 
@@ -598,12 +610,12 @@ int pool_purge_slot(struct pool *pool, struct pool_client *client, u32 index)
 	struct slot *slot = pool_slot(pool, index);
 	int err = -ENOENT;
 
-	/* Who didn't use the slot last must not make others wait. */
-	if (!slot || data_race(slot->client) != &client->slots)
+	/* Don't wait for slots that are in use or somebody else's. */
+	if (!slot || READ_ONCE(slot->client) != &client->slots || READ_ONCE(slot->owner))
 		return err;
 	mutex_lock(&slot->lock);
 	/* Under the mutex, so that the slot stays this client's. */
-	if (slot->client == &client->slots && !slot->owner && pool_take_warm(pool, index)) {
+	if (slot->client == &client->slots && pool_take_warm(pool, index)) {
 		slot_decommit(slot);
 		pool_put_cold(pool, index);
 		err = 0;
@@ -622,9 +634,15 @@ int pool_purge_slot(struct pool *pool, struct pool_client *client, u32 index)
  */
 u32 pool_purge_all(struct pool *pool, struct pool_client *client)
 {
-	unsigned int left = READ_ONCE(client->slots.nr_slots);
+	unsigned int left;
 	u32 purged = 0;
 
+	/*
+	 * Two that take turns would each see half of the slots, and one could
+	 * find nothing before the other gives back what both need.
+	 */
+	mutex_lock(&client->purge_lock);
+	left = READ_ONCE(client->slots.nr_slots);
 	while (left--) {
 		struct slot *slot = slot_client_next(&client->slots);
 
@@ -634,6 +652,7 @@ u32 pool_purge_all(struct pool *pool, struct pool_client *client)
 			purged++;
 		cond_resched();
 	}
+	mutex_unlock(&client->purge_lock);
 	return purged;
 }
 
@@ -697,6 +716,20 @@ static bool pool_evict(struct pool *pool)
 	return false;
 }
 
+/* Whether a slot has become cold since @before was read, or none is about to. */
+static bool pool_settled(struct pool *pool, int before)
+{
+	u32 i;
+
+	if (atomic_read(&pool->nr_settled) != before)
+		return true;
+	for (i = 0; i < pool->nr_shards; i++) {
+		if (READ_ONCE(pool->shards[i].policy.nr_taken))
+			return false;
+	}
+	return true;
+}
+
 /**
  * pool_make_room() - give up warm memory that something else needs
  * @pool: the pool
@@ -705,23 +738,38 @@ static bool pool_evict(struct pool *pool)
  *	want of quota, or something that no warm memory helps against; -EINTR
  *	afterwards if the task is being killed
  *
+ * @tries: 0 at first, then what the last call left there
+ *
  * For want of pages any warm slot serves, one at a time. For want of quota
- * only the client's own do, and all go at once, so that a client at its bound
- * doesn't search for one at each fault.
+ * only the client's own do, and all go at once.
  *
  * Context: Process context, holding no slot's mutex. May sleep.
  * Return: true if it is worth trying again.
  */
-bool pool_make_room(struct pool *pool, struct pool_client *client, int *err)
+bool pool_make_room(struct pool *pool, struct pool_client *client, int *err, u32 *tries)
 {
-	/* Others may free slots as fast as they are evicted here. */
+	/* Others may use slots as fast as they are emptied here. */
+	u32 max_tries = pool->config.nr_slots;
+	int before = atomic_read(&pool->nr_settled);
+
 	if (fatal_signal_pending(current)) {
 		*err = -EINTR;
 		return false;
 	}
-	if (*err == -EDQUOT)
-		return pool_purge_all(pool, client);
-	return *err == -ENOBUFS && pool_evict(pool);
+	if ((*err != -EDQUOT && *err != -ENOBUFS) || (*tries)++ > max_tries)
+		return false;
+	if (*err == -EDQUOT ? pool_purge_all(pool, client) : pool_evict(pool))
+		return true;
+
+	/* Somebody else may be giving back just what is needed, */
+	if (wait_event_killable(pool->settled, pool_settled(pool, before))) {
+		*err = -EINTR;
+		return false;
+	}
+	/* or may have done so before we looked: then the next try is the last. */
+	if (atomic_read(&pool->nr_settled) == before)
+		*tries = max_tries + 1;
+	return true;
 }
 
 /**
@@ -737,12 +785,8 @@ bool pool_make_room(struct pool *pool, struct pool_client *client, int *err)
 bool pool_describe(struct pool *pool, struct pool_client *client, u32 index,
 		   struct slotpool_list_entry *entry)
 {
-	struct slot *slot = pool_slot(pool, index);
+	struct slot *slot = pool_lock_owned(pool, client, index);
 
-	/* Most slots are somebody else's: don't wait for their mutexes. */
-	if (!slot || READ_ONCE(slot->owner) != &client->slots)
-		return false;
-	slot = pool_lock_owned(pool, client, index);
 	if (!slot)
 		return false;
 	*entry = (struct slotpool_list_entry){

@@ -62,7 +62,8 @@ struct pool_shard {
  * @nr_shards: invariant: length of @shards
  * @shards: the shards, each with an equal run of slots, the first ones with
  *	one more where that doesn't come out even
- * @settled: where ALLOC waits for slots on their way to cold
+ * @settled: where who needs them waits for slots on their way to cold
+ * @nr_settled: slots that became cold, to tell whether some did
  * @nodes: memory of the policies
  * @buckets: memory of the policies
  */
@@ -78,6 +79,7 @@ struct pool {
 	u32 nr_shards;
 	struct pool_shard *shards;
 	wait_queue_head_t settled;
+	atomic_t nr_settled;
 	struct policy_node *nodes;
 	u32 *buckets;
 };
@@ -85,10 +87,13 @@ struct pool {
 /**
  * struct pool_client - what the pool knows of a client
  * @slots: what its slots know
+ * @purge_lock: held by who goes through all of the client's slots; outside
+ *	their mutexes
  * @domain: a number that no other client has or had, never 0
  */
 struct pool_client {
 	struct slot_client slots;
+	struct mutex purge_lock;	/* one purge at a time */
 	u64 domain;
 };
 
@@ -122,7 +127,7 @@ int pool_resize(struct pool *pool, struct pool_client *client, u32 index, bool g
 u32 pool_purge_all(struct pool *pool, struct pool_client *client);
 u32 pool_purge_key(struct pool *pool, struct pool_client *client, u64 key);
 int pool_purge_slot(struct pool *pool, struct pool_client *client, u32 index);
-bool pool_make_room(struct pool *pool, struct pool_client *client, int *err);
+bool pool_make_room(struct pool *pool, struct pool_client *client, int *err, u32 *tries);
 
 bool pool_describe(struct pool *pool, struct pool_client *client, u32 index,
 		   struct slotpool_list_entry *entry);

@@ -20,6 +20,7 @@
  * Order of locks, outermost first:
  *
  *	mmap_lock or the lock of a VMA	held by the caller of a fault
+ *	pool_client.purge_lock		while going through a client's slots
  *	slot.lock			one slot's at a time
  *	i_mmap_rwsem			inside mapping_zap()
  *	slot_client.lock, shard.lock	spinlocks, for list work
@@ -55,6 +56,7 @@ struct slot *slot_create(struct slot_memory *memory, u32 index, pgoff_t first)
 	slot->index = index;
 	slot->first = first;
 	INIT_LIST_HEAD(&slot->client_link);
+	INIT_LIST_HEAD(&slot->pages);
 	xa_init_flags(&slot->by_index, memory->overcommit ? XA_FLAGS_ACCOUNT : 0);
 	return slot;
 }
@@ -116,10 +118,7 @@ struct slot *slot_client_next(struct slot_client *client)
 	return slot;
 }
 
-/*
- * Never goes above the bound, not even for a moment: somebody else's page that
- * is well below it would be refused.
- */
+/* Never goes above the bound: a page that is below it would be refused. */
 static bool client_charge(struct slot_client *client, long nr_pages)
 {
 	long held = atomic_long_read(&client->nr_pages);
@@ -221,19 +220,20 @@ static void slot_give_page(struct slot *slot, struct page *page)
 }
 
 /*
- * Gives all but the first @nr_pages private pages back. The caller has taken
- * out their page table entries, and nobody can put them back: that needs the
- * mutex.
+ * Gives pages of the slot back. The caller has taken out their page table
+ * entries, and nobody can put them back: that needs the mutex.
  */
-static void slot_drop(struct slot *slot, unsigned long nr_pages)
+static void slot_drop(struct slot *slot, struct list_head *pages)
 {
+	struct page *page, *next;
+
 	lockdep_assert_held(&slot->lock);
 
-	while (slot->nr_pages > nr_pages) {
-		struct slot_page *last = &slot->pages[--slot->nr_pages];
-
-		xa_erase(&slot->by_index, last->index);
-		slot_give_page(slot, last->page);
+	list_for_each_entry_safe(page, next, pages, lru) {
+		list_del(&page->lru);
+		xa_erase(&slot->by_index, page->index);
+		slot->nr_pages--;
+		slot_give_page(slot, page);
 		cond_resched();
 	}
 }
@@ -245,37 +245,7 @@ static void slot_empty(struct slot *slot)
 
 	mapping_zap(slot->client->mapping, slot->first, slot->high_water);
 	slot->high_water = 0;
-	slot_drop(slot, 0);
-}
-
-/*
- * What keeps track of pages is charged like the pages: where these are the
- * pool's own, so that a bound of the cgroup can't make a fault fail inside a
- * commitment, it is the pool's too. The reserve bounds it then.
- */
-static gfp_t slot_gfp(const struct slot *slot)
-{
-	return slot->memory->overcommit ? GFP_KERNEL_ACCOUNT : GFP_KERNEL;
-}
-
-static int slot_make_room(struct slot *slot)
-{
-	unsigned long max_pages = max(16UL, slot->max_pages * 2);
-	struct slot_page *pages;
-
-	lockdep_assert_held(&slot->lock);
-
-	if (slot->nr_pages < slot->max_pages)
-		return 0;
-	pages = kvmalloc_array(max_pages, sizeof(*pages), slot_gfp(slot) | __GFP_NOWARN);
-	if (!pages)
-		return -ENOMEM;
-	if (slot->nr_pages)
-		memcpy(pages, slot->pages, slot->nr_pages * sizeof(*pages));
-	kvfree(slot->pages);
-	slot->pages = pages;
-	slot->max_pages = max_pages;
-	return 0;
+	slot_drop(slot, &slot->pages);
 }
 
 /* The only way for a page to become private. */
@@ -286,21 +256,23 @@ static int slot_make_private(struct slot *slot, pgoff_t index, struct page **pag
 
 	lockdep_assert_held(&slot->lock);
 
-	err = slot_make_room(slot);
-	if (err)
-		return err;
 	err = slot_take_page(slot, &page);
 	if (err)
 		return err;
 	/* It may hold what another tenant wrote. */
 	clear_page(page_address(page));
-	err = xa_err(xa_store(&slot->by_index, index, page, slot_gfp(slot)));
+	/*
+	 * What keeps track of pages is charged like them (slot_create()): where
+	 * these are the pool's own, a cgroup's bound must not fail a fault
+	 * inside a commitment.
+	 */
+	err = xa_err(xa_store(&slot->by_index, index, page, GFP_KERNEL));
 	if (err) {
 		slot_give_page(slot, page);
 		return err;
 	}
-	slot->pages[slot->nr_pages].page = page;
-	slot->pages[slot->nr_pages].index = index;
+	page->index = index;
+	list_add_tail(&page->lru, &slot->pages);
 	slot->nr_pages++;
 	slot->nr_made++;
 	slot->high_water = max(slot->high_water, index + 1);
@@ -321,8 +293,9 @@ static int slot_make_private(struct slot *slot, pgoff_t index, struct page **pag
 static void slot_trim(struct slot *slot)
 {
 	unsigned long limit = slot->terms.limit;
-	unsigned long below = 0;
-	unsigned long i;
+	unsigned long nr_above = 0;
+	struct page *page, *next;
+	LIST_HEAD(above);
 
 	lockdep_assert_held(&slot->lock);
 
@@ -330,52 +303,52 @@ static void slot_trim(struct slot *slot)
 		return;
 	mapping_zap(slot->client->mapping, slot->first + limit, slot->high_water - limit);
 	slot->high_water = limit;
-	for (i = 0; i < slot->nr_pages; i++) {
-		if (slot->pages[i].index < limit) {
-			swap(slot->pages[i], slot->pages[below]);
-			below++;
+	list_for_each_entry_safe(page, next, &slot->pages, lru) {
+		if (page->index >= limit) {
+			list_move(&page->lru, &above);
+			nr_above++;
 		}
 	}
 	/* Counts those as not made that may have been: then more is promised. */
-	slot->nr_made -= min(slot->nr_made, slot->nr_pages - below);
-	slot_drop(slot, below);
+	slot->nr_made -= min(slot->nr_made, nr_above);
+	slot_drop(slot, &above);
 }
 
 /* Makes the slot read as zeros by overwriting what it keeps. */
 static void slot_clear(struct slot *slot)
 {
-	unsigned long nr_kept = slot->nr_pages;
+	unsigned long nr_kept = 0;
+	unsigned long nr_dropped = 0;
 	unsigned long lowest = ULONG_MAX;
 	unsigned long highest = 0;
-	unsigned long i = 0;
+	struct page *page, *next;
+	LIST_HEAD(dropped);
 
 	lockdep_assert_held(&slot->lock);
 
-	while (i < nr_kept) {
-		struct slot_page *page = &slot->pages[i];
-
-		if (i < slot->terms.keep && likely(!PageHWPoison(page->page))) {
-			clear_page(page_address(page->page));
-			i++;
+	list_for_each_entry_safe(page, next, &slot->pages, lru) {
+		if (nr_kept < slot->terms.keep && likely(!PageHWPoison(page))) {
+			clear_page(page_address(page));
+			nr_kept++;
 		} else {
 			lowest = min(lowest, page->index);
 			highest = max(highest, page->index);
-			nr_kept--;
-			swap(*page, slot->pages[nr_kept]);
+			list_move(&page->lru, &dropped);
+			nr_dropped++;
 		}
 		cond_resched();
 	}
 	stats_add(slot->memory->stats, STATS_RESET_PAGES, nr_kept);
-	if (nr_kept == slot->nr_pages)
+	if (!nr_dropped)
 		return;
 
 	/*
 	 * One flush for all that is dropped. Kept pages in between lose their
 	 * entries too, and fault once more without being copied.
 	 */
-	stats_add(slot->memory->stats, STATS_DROPPED_PAGES, slot->nr_pages - nr_kept);
+	stats_add(slot->memory->stats, STATS_DROPPED_PAGES, nr_dropped);
 	mapping_zap(slot->client->mapping, slot->first + lowest, highest - lowest + 1);
-	slot_drop(slot, nr_kept);
+	slot_drop(slot, &dropped);
 }
 
 /**
@@ -399,7 +372,7 @@ int slot_assign(struct slot *slot, struct slot_client *client, const struct slot
 
 	if (slot->client != client) {
 		slot_decommit(slot);
-		slot->client = client;
+		WRITE_ONCE(slot->client, client);
 		spin_lock(&client->lock);
 		list_add_tail(&slot->client_link, &client->slots);
 		client->nr_slots++;
@@ -467,6 +440,7 @@ void slot_reset(struct slot *slot)
 		 */
 		slot->terms.limit = slot->reset_limit;
 		slot->terms.commit = slot->reset_commit;
+		stats_add(slot->memory->stats, STATS_DROPPED_PAGES, slot->nr_pages);
 		slot_empty(slot);
 		return;
 	}
@@ -521,16 +495,13 @@ void slot_decommit(struct slot *slot)
 	if (slot->owner)
 		slot_disown(slot);
 	slot_empty(slot);
-	kvfree(slot->pages);
-	slot->pages = NULL;
-	slot->max_pages = 0;
 
 	spin_lock(&client->lock);
 	list_del_init(&slot->client_link);
 	client->nr_slots--;
 	spin_unlock(&client->lock);
-	/* The client may go away as soon as its slots don't name it. */
-	slot->client = NULL;
+	/* The client may be gone by now: it waits for its list to be empty. */
+	WRITE_ONCE(slot->client, NULL);
 }
 
 static bool slot_accessible(const struct slot *slot, const struct slot_client *client,

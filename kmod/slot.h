@@ -62,11 +62,6 @@ struct slot_terms {
 	u64 key;
 };
 
-struct slot_page {
-	struct page *page;
-	pgoff_t index;
-};
-
 /**
  * struct slot - the contents of a slot that was allocated at least once
  * @lock: protects all that follows; taken with no other slot's mutex held
@@ -87,9 +82,9 @@ struct slot_page {
  * @nr_promised: pages that the reserve keeps for this slot
  * @nr_made: pages that became private since the slot was new
  * @by_index: private pages, to look up
- * @pages: the same, to iterate
+ * @pages: the same, linked by &page.lru in the order in which they were made;
+ *	&page.index says where in the slot each of them is
  * @nr_pages: how many
- * @max_pages: room in @pages
  *
  * A slot is never freed before its pool.
  */
@@ -108,9 +103,8 @@ struct slot {
 	unsigned long nr_promised;
 	unsigned long nr_made;
 	struct xarray by_index;
-	struct slot_page *pages;
+	struct list_head pages;
 	unsigned long nr_pages;
-	unsigned long max_pages;
 };
 
 struct slot *slot_create(struct slot_memory *memory, u32 index, pgoff_t first);

@@ -2,6 +2,9 @@
 /*
  * The placement rule, through the commands.
  */
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "pool.h"
 #include "kselftest_harness.h"
 
@@ -103,6 +106,49 @@ TEST_F(policy, takes_slots_in_the_order_of_the_rule)
 		step += strcspn(step, " ");
 		step += strspn(step, " ");
 	}
+}
+
+static int purge_client;
+static atomic_bool purge_stop;
+
+static void *purge_all_the_time(void *result)
+{
+	long *purged = result;
+
+	while (!purge_stop)
+		*purged += pool_purge(purge_client, 0, 0, 0);
+	return NULL;
+}
+
+/* The only slot is free, or will be in a moment: it is never said to be used. */
+TEST(allocations_wait_for_a_slot_that_is_being_purged)
+{
+	long i, pages, purged = 0;
+	pthread_t thread;
+	char *base;
+	int slot;
+
+	ASSERT_EQ(0, pool_load("nr_slots=1 slot_size=1M max_unused_warm_slots=1"));
+	purge_client = pool_open();
+	base = pool_map(purge_client, 0, 1);
+	ASSERT_NE(MAP_FAILED, base);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, purge_all_the_time, &purged));
+	for (i = 0; i < 3000; i++) {
+		slot = i % 2 ? pool_alloc_any(purge_client) : pool_alloc_exact(purge_client, 0);
+		if (slot != 0)
+			break;
+		for (pages = 0; pages < 64; pages++)
+			base[pages * 4096] = 'x';
+		if (pool_free(purge_client, 0) < 0)
+			break;
+	}
+	purge_stop = true;
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	ASSERT_EQ(3000, i);
+	ASSERT_LT(0, purged);
+	ASSERT_EQ(0, munmap(base, 2UL << 20));
+	ASSERT_EQ(0, close(purge_client));
+	ASSERT_EQ(0, pool_unload());
 }
 
 TEST_HARNESS_MAIN

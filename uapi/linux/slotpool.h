@@ -136,7 +136,7 @@ enum slotpool_placement {
  * @limit: bytes of the slot that are accessible, from its start on; a
  *	multiple of the page size
  * @commit: bytes of private pages that the slot is promised: touching that
- *	many cannot fail; a multiple of the page size, not above the limit
+ *	many cannot fail for want of pages; a multiple of the page size, not above the limit
  * @keep: bytes that a reset of this slot overwrites at most; pages beyond are
  *	given back; a multiple of the page size
  * @slot: in: the slot to take, with SLOTPOOL_ALLOC_EXACT, else any value;
@@ -296,7 +296,7 @@ enum slotpool_purge_flags {
  * Slots in use are not touched.
  *
  * EINVAL	the slot is not one of the pool's; more than one flag
- * ENOENT	PURGE_SLOT, and the slot is not free or was last used by another
+ * ENOENT	PURGE_SLOT, and the slot is not warm or was last used by another
  *		client
  */
 struct slotpool_purge {
@@ -373,7 +373,8 @@ struct slotpool_list {
  * @frees: out: slots given back by FREE
  * @resets: out: RESETs
  * @reset_pages: out: pages that RESET and FREE made new by overwriting them
- * @dropped_pages: out: pages that RESET and FREE gave back instead
+ * @dropped_pages: out: pages that they gave back instead, above keep or for
+ *	want of others to promise
  * @read_faults: out: page faults that mapped something to be read
  * @write_faults: out: page faults that made a page private or writable
  * @refused_faults: out: accesses to a guard, beyond a limit, or to a slot of
