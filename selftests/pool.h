@@ -23,6 +23,19 @@
 #define POOL_MODULE "/slotpool.ko"
 #define POOL_ATTRIBUTES "/sys/class/misc/slotpool0/"
 
+/* Writes a text to a file; returns success. */
+static inline bool put_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool done;
+
+	if (fd < 0)
+		return false;
+	done = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+	close(fd);
+	return done;
+}
+
 /* Loads a module; returns 0 or -errno. */
 static inline int module_load(const char *path, const char *parameters)
 {

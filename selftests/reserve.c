@@ -383,18 +383,6 @@ TEST(a_refused_commitment_refuses_no_other_page)
 
 #define CGROUP "/sys/fs/cgroup/slotpool-reserve"
 
-static bool put_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool done;
-
-	if (fd < 0)
-		return false;
-	done = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-	close(fd);
-	return done;
-}
-
 /* Pools with a client that has warm slots, and a cgroup with a bound. */
 FIXTURE(cgroup)
 {

@@ -58,19 +58,6 @@ FIXTURE_TEARDOWN(unusable_pages)
 	EXPECT_EQ(0, pool_unload());
 }
 
-/* Writes a text to a file; returns success. */
-static bool put_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool done;
-
-	if (fd < 0)
-		return false;
-	done = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-	close(fd);
-	return done;
-}
-
 /* Reads a number or a boolean; returns -1 on error. */
 static long get_number(const char *path)
 {
