@@ -737,7 +737,6 @@ static bool pool_settled(struct pool *pool, int before)
  * @err: what failed: -ENOBUFS for want of pages of the reserve, -EDQUOT for
  *	want of quota, or something that no warm memory helps against; -EINTR
  *	afterwards if the task is being killed
- *
  * @tries: 0 at first, then what the last call left there
  *
  * For want of pages any warm slot serves, one at a time. For want of quota
