@@ -296,6 +296,7 @@ TEST_F(lifetime, kill_while_faulting_frees_what_was_owned)
 		int peer;
 		pid_t child = fork_peer(&peer);
 
+		ASSERT_GE(child, 0);
 		if (child == 0) {
 			struct churn arguments = { .fd = pool_open(), .peer = peer };
 			pthread_t thread;
@@ -327,6 +328,7 @@ TEST_F(lifetime, kill_ends_system_calls_that_touch_refused_memory)
 		int peer;
 		pid_t child = fork_peer(&peer);
 
+		ASSERT_GE(child, 0);
 		if (child == 0) {
 			int fd = pool_open();
 			int slot = pool_alloc_limit(fd, PAGE);
@@ -403,6 +405,7 @@ TEST_F(lifetime, each_open_is_a_client_of_its_own)
 
 	for (i = 0; i < NR_CHILDREN; i++) {
 		children[i] = fork_peer(&peers[i]);
+		ASSERT_GE(children[i], 0);
 		if (children[i] == 0) {
 			int fd = pool_open();
 			int slot = pool_alloc_key(fd, 1);
@@ -517,6 +520,7 @@ TEST_F(lifetime, child_takes_over_what_parent_let_go)
 	int peer;
 	pid_t child = fork_peer(&peer);
 
+	ASSERT_GE(child, 0);
 	if (child == 0) {
 		char *map;
 		int slot;
@@ -562,6 +566,7 @@ TEST_F(lifetime, passed_file_belongs_to_who_uses_it)
 	int peer;
 	pid_t child = fork_peer(&peer);
 
+	ASSERT_GE(child, 0);
 	if (child == 0) {
 		int fd;
 
