@@ -896,6 +896,7 @@ TEST_F(lifetime, debugger_reads_and_writes)
 	char *memory;
 	int status;
 
+	ASSERT_GE(child, 0);
 	if (child == 0) {
 		int fd = pool_open();
 		int slot = pool_alloc_limit(fd, PAGE);
