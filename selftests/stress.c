@@ -596,6 +596,24 @@ static uint64_t *race_word(struct racer *racer)
 			    race_pick(racer, PAGE_WORDS) * sizeof(uint64_t));
 }
 
+/*
+ * The bytes that are neither zero nor the racers'. A reset that goes on at the
+ * same time may clear a word byte by byte, so half a word may be seen.
+ */
+static uint32_t foreign_bytes(uint32_t value)
+{
+	uint32_t foreign = 0;
+	unsigned int shift;
+
+	for (shift = 0; shift < 32; shift += 8) {
+		uint32_t byte = value & 0xffU << shift;
+
+		if (byte && byte != (RACER & 0xffU << shift))
+			foreign |= byte;
+	}
+	return foreign;
+}
+
 static void race_read(struct racer *racer)
 {
 	uint64_t *word = race_word(racer);
@@ -606,7 +624,7 @@ static void race_read(struct racer *racer)
 		return;
 	}
 	value = __atomic_load_n(word, __ATOMIC_RELAXED);
-	CHECK(&racer->race->process, !value || value >> 32 == RACER);
+	CHECK(&racer->race->process, !foreign_bytes(value >> 32));
 	count(racer->race, RACE_DONE);
 }
 
