@@ -83,6 +83,7 @@ int client_open(struct pool *pool, struct file *file)
 	atomic_set(&client->users, 0);
 	spin_lock_init(&client->lock);
 	pool_client_init(pool, &client->slots, client->inode->i_mapping);
+	handle_table_init(&client->images, pool->max_client_image_pages);
 
 	file->private_data = client;
 	file->f_mapping = client->inode->i_mapping;
@@ -109,6 +110,7 @@ int client_release(struct inode *inode, struct file *file)
 
 	WARN_ON(atomic_read(&client->users));
 	pool_client_release(client->pool, &client->slots);
+	handle_table_destroy(&client->images);
 	/* What is left of closing the file doesn't look at the mapping. */
 	file->f_mapping = inode->i_mapping;
 	client_inode_destroy(client->inode);
@@ -134,6 +136,9 @@ void client_show_fdinfo(struct seq_file *seq, struct file *file)
 	seq_printf(seq, "slotpool-slots:\t%d\n", atomic_read(&client->slots.slots.nr_owned));
 	seq_printf(seq, "slotpool-memory:\t%ld kB\n",
 		   atomic_long_read(&client->slots.slots.nr_pages) << (PAGE_SHIFT - 10));
+	seq_printf(seq, "slotpool-images:\t%lu\n", READ_ONCE(client->images.nr_images));
+	seq_printf(seq, "slotpool-image-memory:\t%lu kB\n",
+		   READ_ONCE(client->images.nr_pages) << (PAGE_SHIFT - 10));
 }
 
 /**

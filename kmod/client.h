@@ -5,12 +5,14 @@
 #include <linux/fs.h>
 #include <linux/spinlock.h>
 
+#include "handle.h"
 #include "pool.h"
 
 /**
  * struct client - an open file of a pool's device
  * @pool: invariant: the pool
  * @slots: what the pool knows of the client
+ * @images: the images that it may name
  * @inode: invariant: the inode that the client's address space belongs to
  * @users: mappings, and calls that change something and have not returned
  * @lock: protects @mm while @users is 0
@@ -21,6 +23,7 @@
 struct client {
 	struct pool *pool;
 	struct pool_client slots;
+	struct handle_table images;
 	struct inode *inode;
 	atomic_t users;
 	spinlock_t lock;	/* protects @mm */

@@ -7,6 +7,8 @@
 #define SLOTPOOL_COMPAT_H
 
 #include <linux/mm.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
 
 #if !defined(CONFIG_64BIT) || !defined(CONFIG_ARCH_HAS_PTE_SPECIAL)
 #error "slotpool needs 64 bits, and page table entries that can be marked special"
@@ -30,6 +32,70 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, unsigned long set,
 static inline void release_fault_lock(struct vm_fault *vmf)
 {
 	mmap_read_unlock(vmf->vma->vm_mm);
+}
+#endif
+
+typedef unsigned long compat_shrinker_fn(struct shrinker *shrinker,
+					 struct shrink_control *control);
+
+#ifdef HAVE_SHRINKER_ALLOC
+static inline struct shrinker *compat_shrinker_create(const char *name, compat_shrinker_fn *count,
+						      compat_shrinker_fn *scan, void *private)
+{
+	struct shrinker *shrinker = shrinker_alloc(0, "%s", name);
+
+	if (!shrinker)
+		return NULL;
+	shrinker->count_objects = count;
+	shrinker->scan_objects = scan;
+	shrinker->private_data = private;
+	shrinker_register(shrinker);
+	return shrinker;
+}
+
+static inline void *compat_shrinker_private(struct shrinker *shrinker)
+{
+	return shrinker->private_data;
+}
+
+static inline void compat_shrinker_destroy(struct shrinker *shrinker)
+{
+	shrinker_free(shrinker);
+}
+#else
+/* Shrinkers that the kernel doesn't allocate have no room for private data. */
+struct compat_shrinker {
+	struct shrinker shrinker;
+	void *private;
+};
+
+static inline struct shrinker *compat_shrinker_create(const char *name, compat_shrinker_fn *count,
+						      compat_shrinker_fn *scan, void *private)
+{
+	struct compat_shrinker *compat = kzalloc(sizeof(*compat), GFP_KERNEL);
+
+	if (!compat)
+		return NULL;
+	compat->shrinker.count_objects = count;
+	compat->shrinker.scan_objects = scan;
+	compat->shrinker.seeks = DEFAULT_SEEKS;
+	compat->private = private;
+	if (register_shrinker(&compat->shrinker, "%s", name)) {
+		kfree(compat);
+		return NULL;
+	}
+	return &compat->shrinker;
+}
+
+static inline void *compat_shrinker_private(struct shrinker *shrinker)
+{
+	return container_of(shrinker, struct compat_shrinker, shrinker)->private;
+}
+
+static inline void compat_shrinker_destroy(struct shrinker *shrinker)
+{
+	unregister_shrinker(shrinker);
+	kfree(container_of(shrinker, struct compat_shrinker, shrinker));
 }
 #endif
 

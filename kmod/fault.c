@@ -84,8 +84,8 @@ static vm_fault_t fault_answer(struct vm_fault *vmf)
 {
 	struct client *client = vmf->vma->vm_private_data;
 	struct slot *slot;
+	struct pool_effort effort = POOL_FIRST_EFFORT;
 	vm_fault_t result;
-	u32 tries = 0;
 	pgoff_t index;
 	int err;
 
@@ -97,11 +97,11 @@ static vm_fault_t fault_answer(struct vm_fault *vmf)
 		result = fault_lock(vmf, slot);
 		if (result)
 			return result;
-		err = slot_fault(slot, &client->slots.slots, vmf, index, &result);
+		err = slot_fault(slot, &client->slots.slots, vmf, index, effort.gfp, &result);
 		mutex_unlock(&slot->lock);
 		if (!err)
 			return result;
-	} while (pool_make_room(client->pool, &client->slots, &err, &tries));
+	} while (pool_make_room(client->pool, &client->slots, &err, &effort));
 
 	if (err == -EINTR)
 		return fault_killed(vmf);
@@ -129,8 +129,8 @@ static int fault_access(struct vm_area_struct *vma, unsigned long address, void 
 {
 	struct client *client = vma->vm_private_data;
 	unsigned int offset = offset_in_page(address);
+	struct pool_effort effort = POOL_FIRST_EFFORT;
 	struct slot *slot;
-	u32 tries = 0;
 	pgoff_t index;
 	int err;
 
@@ -145,9 +145,9 @@ static int fault_access(struct vm_area_struct *vma, unsigned long address, void 
 		if (mutex_lock_killable(&slot->lock))
 			return -EINTR;
 		err = slot_access(slot, &client->slots.slots, index, offset, buffer, length,
-				  write);
+				  write, effort.gfp);
 		mutex_unlock(&slot->lock);
-	} while (err && pool_make_room(client->pool, &client->slots, &err, &tries));
+	} while (err && pool_make_room(client->pool, &client->slots, &err, &effort));
 	return err ? err : length;
 }
 

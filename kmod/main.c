@@ -19,6 +19,7 @@
 #include "fault.h"
 #include "ioctl.h"
 #include "pool.h"
+#include "shrinker.h"
 #include "sysfs.h"
 
 static struct pool_config main_config = {
@@ -26,7 +27,9 @@ static struct pool_config main_config = {
 	.slot_size = SZ_4M,
 	.keep_bytes = SZ_1M,
 	.max_unused_warm_slots = 100,
+	.max_unused_warm_bytes = U64_MAX,
 	.reserve_pages = 4096,
+	.max_decay_samples = 1000,
 	.overcommit = true,
 };
 
@@ -89,6 +92,23 @@ module_param_named(overcommit, main_config.overcommit, bool, 0444);
 MODULE_PARM_DESC(overcommit, "Take pages of the system beyond the reserve (default Y)");
 module_param_cb(keep_bytes, &main_size_ops, &main_config.keep_bytes, 0444);
 MODULE_PARM_DESC(keep_bytes, "Bytes that a reset overwrites at most, K/M/G/T (default 1M)");
+module_param_cb(max_unused_warm_bytes, &main_size_ops, &main_config.max_unused_warm_bytes, 0444);
+MODULE_PARM_DESC(max_unused_warm_bytes,
+		 "Bytes that warm slots may hold together, K/M/G/T (default no bound)");
+module_param_cb(max_image_bytes, &main_size_ops, &main_config.max_image_bytes, 0444);
+MODULE_PARM_DESC(max_image_bytes,
+		 "Bytes that an image may store, K/M/G/T (default 0, slot_size)");
+module_param_cb(max_client_image_bytes, &main_size_ops, &main_config.max_client_image_bytes, 0444);
+MODULE_PARM_DESC(max_client_image_bytes,
+		 "Bytes that a client's images may store, K/M/G/T (default 0, a quarter of RAM)");
+module_param_cb(max_pool_image_bytes, &main_size_ops, &main_config.max_pool_image_bytes, 0444);
+MODULE_PARM_DESC(max_pool_image_bytes,
+		 "Bytes that all images may store, K/M/G/T (default 0, a quarter of RAM)");
+module_param_named(max_decay_samples, main_config.max_decay_samples, uint, 0444);
+MODULE_PARM_DESC(max_decay_samples,
+		 "Resets a second that look which pages were written (default 1000, 0 none)");
+module_param_named(strict, main_config.strict, bool, 0444);
+MODULE_PARM_DESC(strict, "Unmap slots when they are freed (default N)");
 module_param_named(max_client_pages, main_config.max_client_pages, ulong, 0444);
 MODULE_PARM_DESC(max_client_pages, "Pages that a client's slots may hold (default 0, no bound)");
 
@@ -120,6 +140,8 @@ static struct pool_device main_device = {
 	},
 };
 
+static struct shrinker *main_shrinker;
+
 static int __init main_init(void)
 {
 	int err;
@@ -127,16 +149,27 @@ static int __init main_init(void)
 	main_device.pool = pool_create(&main_config);
 	if (IS_ERR(main_device.pool))
 		return PTR_ERR(main_device.pool);
+	err = -ENOMEM;
+	main_shrinker = shrinker_create(main_device.pool);
+	if (!main_shrinker)
+		goto destroy_pool;
 	err = misc_register(&main_device.misc);
 	if (err)
-		pool_destroy(main_device.pool);
+		goto destroy_shrinker;
+	return 0;
+
+destroy_shrinker:
+	shrinker_destroy(main_shrinker);
+destroy_pool:
+	pool_destroy(main_device.pool);
 	return err;
 }
 
 static void __exit main_exit(void)
 {
 	misc_deregister(&main_device.misc);
-	/* A client holds the module: there is none. */
+	/* A client holds the module, and so does an image's file: there is none. */
+	shrinker_destroy(main_shrinker);
 	pool_destroy(main_device.pool);
 }
 

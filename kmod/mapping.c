@@ -13,7 +13,8 @@
 
 /**
  * mapping_insert_shared() - map a page that others see too
- * @vmf: the fault
+ * @vma: the VMA of the fault
+ * @address: where in it
  * @page: the page, which nobody may write to
  *
  * The entry is read-only whatever the VMA allows: a write faults into
@@ -23,16 +24,18 @@
  * Context: Process context, in a fault, holding the slot's mutex.
  * Return: VM_FAULT_NOPAGE, or VM_FAULT_OOM without memory for a page table.
  */
-vm_fault_t mapping_insert_shared(struct vm_fault *vmf, struct page *page)
+vm_fault_t mapping_insert_shared(struct vm_area_struct *vma, unsigned long address,
+				 struct page *page)
 {
-	pgprot_t prot = vm_get_page_prot(vmf->vma->vm_flags & ~VM_SHARED);
+	pgprot_t prot = vm_get_page_prot(vma->vm_flags & ~VM_SHARED);
 
-	return vmf_insert_pfn_prot(vmf->vma, vmf->address, page_to_pfn(page), prot);
+	return vmf_insert_pfn_prot(vma, address, page_to_pfn(page), prot);
 }
 
 /**
  * mapping_insert_private() - map a page that the slot owns
- * @vmf: the fault
+ * @vma: the VMA of the fault
+ * @address: where in it
  * @page: the page
  *
  * The entry is as writable as the VMA allows. Nothing happens if an entry is
@@ -41,11 +44,12 @@ vm_fault_t mapping_insert_shared(struct vm_fault *vmf, struct page *page)
  * Context: Process context, in a fault, holding the slot's mutex.
  * Return: VM_FAULT_NOPAGE, or VM_FAULT_OOM without memory for a page table.
  */
-vm_fault_t mapping_insert_private(struct vm_fault *vmf, struct page *page)
+vm_fault_t mapping_insert_private(struct vm_area_struct *vma, unsigned long address,
+				  struct page *page)
 {
-	pgprot_t prot = vm_get_page_prot(vmf->vma->vm_flags);
+	pgprot_t prot = vm_get_page_prot(vma->vm_flags);
 
-	return vmf_insert_pfn_prot(vmf->vma, vmf->address, page_to_pfn(page), prot);
+	return vmf_insert_pfn_prot(vma, address, page_to_pfn(page), prot);
 }
 
 /**
@@ -69,4 +73,32 @@ void mapping_zap(struct address_space *mapping, pgoff_t first, pgoff_t nr_pages)
 	/* unmap_mapping_pages() takes 0 for everything up to the end. */
 	if (nr_pages)
 		unmap_mapping_pages(mapping, first, nr_pages, true);
+}
+
+/**
+ * mapping_clean() - find out which pages were written, and start over
+ * @mapping: a client's address space
+ * @first: the first offset in pages
+ * @nr_pages: how many pages
+ * @base: offset of the page that bit 0 of @written is for
+ * @written: where a bit is set for each page that was written through any of
+ *	the client's mappings since the entry was put in or last cleaned
+ *
+ * The hardware's dirty bits are cleared and the TLBs flushed, so that every
+ * write from here on is seen the next time. One that comes in the middle can go
+ * unnoticed: the bits may decide which pages to drop, never what to copy.
+ *
+ * Only to be called where MAPPING_HAS_DIRTY_BITS.
+ *
+ * Context: Process context, holding the slot's mutex. Takes i_mmap_rwsem and
+ * page table locks.
+ */
+void mapping_clean(struct address_space *mapping, pgoff_t first, pgoff_t nr_pages,
+		   pgoff_t base, unsigned long *written)
+{
+#ifdef CONFIG_MAPPING_DIRTY_HELPERS
+	pgoff_t start = 0, end = 0;
+
+	clean_record_shared_mapping_range(mapping, first, nr_pages, base, written, &start, &end);
+#endif
 }

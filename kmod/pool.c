@@ -104,6 +104,14 @@ static int pool_check_config(struct pool_config *config)
 		       config->slot_stride);
 		return -EINVAL;
 	}
+	if (!config->max_image_bytes)
+		config->max_image_bytes = config->slot_size;
+	/* No process, and no pool, fills the machine with images by accident. */
+	bytes = (u64)totalram_pages() << PAGE_SHIFT >> 2;
+	if (!config->max_client_image_bytes)
+		config->max_client_image_bytes = bytes;
+	if (!config->max_pool_image_bytes)
+		config->max_pool_image_bytes = bytes;
 	if (!config->overcommit && !config->reserve_pages) {
 		pr_err("overcommit=0 needs reserve_pages: there is nothing to commit\n");
 		return -EINVAL;
@@ -205,16 +213,21 @@ struct pool *pool_create(const struct pool_config *config)
 	pool->stride_pages = config->slot_stride >> PAGE_SHIFT;
 	pool->nr_pages = pool->stride_pages * config->nr_slots;
 	pool->keep_pages = config->keep_bytes >> PAGE_SHIFT;
+	pool->max_client_image_pages = config->max_client_image_bytes >> PAGE_SHIFT;
 	pool->nr_shards = config->nr_shards;
 	if (!pool->nr_shards)
 		pool->nr_shards = config->nr_slots < POOL_MIN_SLOTS_TO_SHARD ? 1 :
 				  min(num_possible_cpus(), POOL_DEFAULT_SHARDS);
 
 	pool->memory.overcommit = config->overcommit;
+	pool->memory.strict = config->strict;
+	decay_budget_init(&pool->memory.decay, config->max_decay_samples);
 	err = -ENOMEM;
 	pool->memory.stats = alloc_percpu(struct stats);
 	if (!pool->memory.stats)
 		goto free_parts;
+	image_store_init(&pool->memory.images, config->max_image_bytes >> PAGE_SHIFT,
+			 config->max_pool_image_bytes >> PAGE_SHIFT, pool->memory.stats);
 	pool->slots = kvcalloc(config->nr_slots, sizeof(*pool->slots), GFP_KERNEL);
 	if (!pool->slots)
 		goto free_parts;
@@ -254,6 +267,7 @@ void pool_destroy(struct pool *pool)
 		cond_resched();
 	}
 	reserve_destroy(&pool->memory.reserve);
+	image_store_destroy(&pool->memory.images);
 	kvfree(pool->buckets);
 	kvfree(pool->nodes);
 	kvfree(pool->shards);
@@ -280,9 +294,58 @@ void pool_client_init(struct pool *pool, struct pool_client *client,
 	client->domain = atomic64_inc_return(&last_domain);
 }
 
-static struct policy_affinity pool_affinity(const struct pool_client *client, u64 key)
+/* Keys and images of a client are affinities of their own, and so is no other's. */
+static struct policy_affinity pool_key_affinity(const struct pool_client *client, u64 key)
 {
-	return (struct policy_affinity){ .domain = client->domain, .key = key };
+	return (struct policy_affinity){ .domain = client->domain << 1, .key = key };
+}
+
+/* Its free slots refer to the image, so that its id isn't used again meanwhile. */
+static struct policy_affinity pool_image_affinity(const struct pool_client *client,
+						  const struct image *image)
+{
+	return (struct policy_affinity){ .domain = client->domain << 1 | 1, .key = image->id };
+}
+
+/* A slot has left the warm list. */
+static void pool_uncount_warm(struct pool *pool, struct pool_shard *shard, u32 index)
+{
+	struct slot *slot = pool_slot(pool, shard->first + index);
+
+	lockdep_assert_held(&shard->lock);
+
+	/* One that was cold may never have been set up. */
+	if (!slot)
+		return;
+	shard->nr_warm_pages -= slot->nr_warm;
+	shard->nr_borrowed_pages -= slot->nr_warm_borrowed;
+	slot->nr_warm = 0;
+	slot->nr_warm_borrowed = 0;
+}
+
+/* Makes a used slot warm that holds so many pages. */
+static void pool_put_warm(struct pool *pool, struct slot *slot, unsigned long nr_pages,
+			  unsigned long nr_borrowed)
+{
+	struct pool_shard *shard = pool_shard(pool, slot->index);
+
+	spin_lock(&shard->lock);
+	slot->nr_warm = nr_pages;
+	slot->nr_warm_borrowed = nr_borrowed;
+	shard->nr_warm_pages += nr_pages;
+	shard->nr_borrowed_pages += nr_borrowed;
+	policy_free(&shard->policy, slot->index - shard->first);
+	spin_unlock(&shard->lock);
+}
+
+static unsigned long pool_nr_warm_pages(struct pool *pool)
+{
+	unsigned long nr_pages = 0;
+	u32 i;
+
+	for (i = 0; i < pool->nr_shards; i++)
+		nr_pages += READ_ONCE(pool->shards[i].nr_warm_pages);
+	return nr_pages;
 }
 
 static void pool_put_cold(struct pool *pool, u32 index)
@@ -318,6 +381,8 @@ static bool pool_take_warm(struct pool *pool, u32 index)
 
 	spin_lock(&shard->lock);
 	taken = policy_take_exact(&shard->policy, index - shard->first);
+	if (taken)
+		pool_uncount_warm(pool, shard, index - shard->first);
 	spin_unlock(&shard->lock);
 	return taken;
 }
@@ -369,8 +434,10 @@ static int pool_choose(struct pool *pool, struct pool_client *client,
 	bool wait = false;
 	u32 home, i, index;
 
-	if (request->terms.has_key)
-		affinity = pool_affinity(client, request->terms.key);
+	if (request->terms.image)
+		affinity = pool_image_affinity(client, request->terms.image);
+	else if (request->terms.has_key)
+		affinity = pool_key_affinity(client, request->terms.key);
 
 	if (request->exact) {
 		bool found;
@@ -379,7 +446,9 @@ static int pool_choose(struct pool *pool, struct pool_client *client,
 		index = request->slot - shard->first;
 		spin_lock(&shard->lock);
 		found = policy_alloc_exact(&shard->policy, index, affinity, &request->placement);
-		if (!found)
+		if (found)
+			pool_uncount_warm(pool, shard, index);
+		else
 			wait = shard->policy.nodes[index].state == POLICY_STATE_TAKEN;
 		spin_unlock(&shard->lock);
 		return found ? 0 : wait ? -EAGAIN : -EBUSY;
@@ -392,6 +461,8 @@ static int pool_choose(struct pool *pool, struct pool_client *client,
 		index = policy_alloc(&shard->policy, affinity, &request->placement);
 		if (index == POLICY_NO_SLOT)
 			wait |= shard->policy.nr_taken;
+		else
+			pool_uncount_warm(pool, shard, index);
 		spin_unlock(&shard->lock);
 		if (index != POLICY_NO_SLOT) {
 			request->slot = shard->first + index;
@@ -436,8 +507,8 @@ int pool_alloc(struct pool *pool, struct pool_client *client, struct pool_reques
 		[POLICY_RECYCLED] = STATS_RECYCLED_ALLOCS,
 		[POLICY_COLD] = STATS_COLD_ALLOCS,
 	};
+	struct pool_effort effort = POOL_FIRST_EFFORT;
 	struct slot *slot;
-	u32 tries = 0;
 	int choice;
 	int err;
 
@@ -459,14 +530,14 @@ int pool_alloc(struct pool *pool, struct pool_client *client, struct pool_reques
 
 	do {
 		mutex_lock(&slot->lock);
-		err = slot_assign(slot, &client->slots, &request->terms);
+		err = slot_assign(slot, &client->slots, &request->terms, &request->kept);
 		mutex_unlock(&slot->lock);
-	} while (err && pool_make_room(pool, client, &err, &tries));
+	} while (err && pool_make_room(pool, client, &err, &effort));
 	if (err == -ENOBUFS || err == -EDQUOT) {
 		/* What the slot itself holds is the last that can be given up. */
 		mutex_lock(&slot->lock);
 		slot_decommit(slot);
-		err = slot_assign(slot, &client->slots, &request->terms);
+		err = slot_assign(slot, &client->slots, &request->terms, &request->kept);
 		mutex_unlock(&slot->lock);
 	}
 	if (err == -ENOBUFS)
@@ -524,6 +595,39 @@ int pool_reset(struct pool *pool, struct pool_client *client, u32 index, u64 *he
 	return 0;
 }
 
+/* Decommits a warm slot, the least recently used of a shard. */
+static bool pool_evict(struct pool *pool)
+{
+	u32 home = raw_smp_processor_id() % pool->nr_shards;
+	u32 i;
+
+	for (i = 0; i < pool->nr_shards; i++) {
+		struct pool_shard *shard = &pool->shards[(home + i) % pool->nr_shards];
+		u32 index;
+
+		spin_lock(&shard->lock);
+		index = policy_take_victim(&shard->policy);
+		if (index != POLICY_NO_SLOT)
+			pool_uncount_warm(pool, shard, index);
+		spin_unlock(&shard->lock);
+		if (index != POLICY_NO_SLOT) {
+			pool_decommit(pool, shard->first + index);
+			stats_add(pool->memory.stats, STATS_EVICTIONS, 1);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Has warm slots hold no more than they may. */
+static void pool_trim(struct pool *pool)
+{
+	u64 max_pages = READ_ONCE(pool->config.max_unused_warm_bytes) >> PAGE_SHIFT;
+
+	while (pool_nr_warm_pages(pool) > max_pages && pool_evict(pool))
+		cond_resched();
+}
+
 /**
  * pool_free() - free an allocated slot
  * @pool: the pool
@@ -537,28 +641,63 @@ int pool_reset(struct pool *pool, struct pool_client *client, u32 index, u64 *he
  */
 int pool_free(struct pool *pool, struct pool_client *client, u32 index, bool decommit, u64 *held)
 {
+	u64 max_bytes = READ_ONCE(pool->config.max_unused_warm_bytes);
 	struct slot *slot = pool_lock_owned(pool, client, index);
+	unsigned long nr_pages, nr_borrowed;
 
 	if (!slot)
 		return -ENOENT;
+	if (!decommit) {
+		slot_vacate(slot);
+		/* It would be too much even alone. */
+		decommit = slot_held(slot) > max_bytes;
+	}
 	if (decommit)
 		slot_decommit(slot);
-	else
-		slot_vacate(slot);
 	*held = slot_held(slot);
+	nr_pages = slot->nr_pages;
+	nr_borrowed = slot->nr_borrowed;
 	mutex_unlock(&slot->lock);
 
-	if (decommit) {
+	if (decommit)
 		pool_put_cold(pool, index);
-	} else {
-		struct pool_shard *shard = pool_shard(pool, index);
-
-		spin_lock(&shard->lock);
-		policy_free(&shard->policy, index - shard->first);
-		spin_unlock(&shard->lock);
-	}
+	else
+		pool_put_warm(pool, slot, nr_pages, nr_borrowed);
+	if (max_bytes != U64_MAX)
+		pool_trim(pool);
 	stats_add(pool->memory.stats, STATS_FREES, 1);
 	return 0;
+}
+
+/**
+ * pool_snapshot() - make an image of an allocated slot as it stands
+ * @pool: the pool
+ * @client: its owner
+ * @index: the slot
+ *
+ * Context: Process context, may sleep.
+ * Return: The image, or an ERR_PTR(): -ENOENT if @client doesn't own the slot,
+ * or an error as slot_snapshot().
+ */
+struct image *pool_snapshot(struct pool *pool, struct pool_client *client, u32 index)
+{
+	struct slot *slot = pool_lock_owned(pool, client, index);
+	struct image *image;
+	int err;
+
+	if (!slot)
+		return ERR_PTR(-ENOENT);
+	image = image_create(&pool->memory.images, slot->terms.limit);
+	if (IS_ERR(image))
+		goto unlock;
+	err = slot_snapshot(slot, image);
+	if (err) {
+		image_put(image);
+		image = ERR_PTR(err);
+	}
+unlock:
+	mutex_unlock(&slot->lock);
+	return image;
 }
 
 /**
@@ -579,7 +718,7 @@ int pool_resize(struct pool *pool, struct pool_client *client, u32 index, bool g
 		unsigned long limit, unsigned long commit, u64 *old_limit)
 {
 	int never = pool_check_commit(pool, client, commit);
-	u32 tries = 0;
+	struct pool_effort effort = POOL_FIRST_EFFORT;
 	int err;
 
 	do {
@@ -592,7 +731,7 @@ int pool_resize(struct pool *pool, struct pool_client *client, u32 index, bool g
 		if (!grow_only || limit > slot->terms.limit)
 			err = never ? never : slot_resize(slot, limit, commit);
 		mutex_unlock(&slot->lock);
-	} while (err && !never && pool_make_room(pool, client, &err, &tries));
+	} while (err && !never && pool_make_room(pool, client, &err, &effort));
 	return err == -ENOBUFS ? -ENOMEM : err;
 }
 
@@ -656,20 +795,9 @@ u32 pool_purge_all(struct pool *pool, struct pool_client *client)
 	return purged;
 }
 
-/**
- * pool_purge_key() - decommit the free slots of an affinity
- * @pool: the pool
- * @client: whose affinity it is
- * @key: the affinity
- *
- * Within a shard, the least recently used slot comes first.
- *
- * Context: Process context, may sleep.
- * Return: The number of slots decommitted.
- */
-u32 pool_purge_key(struct pool *pool, struct pool_client *client, u64 key)
+/* Within a shard, the least recently used slot comes first. */
+static u32 pool_purge_affinity(struct pool *pool, struct policy_affinity affinity)
 {
-	struct policy_affinity affinity = pool_affinity(client, key);
 	u32 purged = 0;
 	u32 i;
 
@@ -683,6 +811,8 @@ u32 pool_purge_key(struct pool *pool, struct pool_client *client, u64 key)
 
 			spin_lock(&shard->lock);
 			index = policy_take_affine(&shard->policy, affinity);
+			if (index != POLICY_NO_SLOT)
+				pool_uncount_warm(pool, shard, index);
 			spin_unlock(&shard->lock);
 			if (index == POLICY_NO_SLOT)
 				break;
@@ -694,26 +824,32 @@ u32 pool_purge_key(struct pool *pool, struct pool_client *client, u64 key)
 	return purged;
 }
 
-/* Decommits a warm slot, the least recently used of a shard. */
-static bool pool_evict(struct pool *pool)
+/**
+ * pool_purge_key() - decommit the free slots of a key
+ * @pool: the pool
+ * @client: whose key it is
+ * @key: the key
+ *
+ * Context: Process context, may sleep.
+ * Return: The number of slots decommitted.
+ */
+u32 pool_purge_key(struct pool *pool, struct pool_client *client, u64 key)
 {
-	u32 home = raw_smp_processor_id() % pool->nr_shards;
-	u32 i;
+	return pool_purge_affinity(pool, pool_key_affinity(client, key));
+}
 
-	for (i = 0; i < pool->nr_shards; i++) {
-		struct pool_shard *shard = &pool->shards[(home + i) % pool->nr_shards];
-		u32 index;
-
-		spin_lock(&shard->lock);
-		index = policy_take_victim(&shard->policy);
-		spin_unlock(&shard->lock);
-		if (index != POLICY_NO_SLOT) {
-			pool_decommit(pool, shard->first + index);
-			stats_add(pool->memory.stats, STATS_EVICTIONS, 1);
-			return true;
-		}
-	}
-	return false;
+/**
+ * pool_purge_image() - decommit a client's free slots of an image
+ * @pool: the pool
+ * @client: the client
+ * @image: the image
+ *
+ * Context: Process context, may sleep.
+ * Return: The number of slots decommitted.
+ */
+u32 pool_purge_image(struct pool *pool, struct pool_client *client, struct image *image)
+{
+	return pool_purge_affinity(pool, pool_image_affinity(client, image));
 }
 
 /* Whether a slot has become cold since @before was read, or none is about to. */
@@ -730,22 +866,38 @@ static bool pool_settled(struct pool *pool, int before)
 	return true;
 }
 
+/*
+ * A cgroup at its bound has what the client's idle slots hold, most likely, and
+ * not what others hold. Only when that is gone is it worth a kill.
+ */
+static bool pool_ask_system(struct pool *pool, struct pool_client *client,
+			    struct pool_effort *effort)
+{
+	if (effort->gfp == SLOT_GFP_FIRM)
+		return false;
+	if (!pool_purge_all(pool, client))
+		effort->gfp = SLOT_GFP_FIRM;
+	return true;
+}
+
 /**
  * pool_make_room() - give up warm memory that something else needs
  * @pool: the pool
  * @client: who needs it
  * @err: what failed: -ENOBUFS for want of pages of the reserve, -EDQUOT for
- *	want of quota, or something that no warm memory helps against; -EINTR
- *	afterwards if the task is being killed
- * @tries: 0 at first, then what the last call left there
+ *	want of quota, -ENOMEM for want of the system's memory, or something
+ *	that no warm memory helps against; -EINTR afterwards if the task is
+ *	being killed
+ * @effort: POOL_FIRST_EFFORT at first, then what the last call left there
  *
- * For want of pages any warm slot serves, one at a time. For want of quota
- * only the client's own do, and all go at once.
+ * For want of pages any warm slot serves, one at a time. For want of quota and
+ * of the system's memory only the client's own do, and all go at once.
  *
  * Context: Process context, holding no slot's mutex. May sleep.
  * Return: true if it is worth trying again.
  */
-bool pool_make_room(struct pool *pool, struct pool_client *client, int *err, u32 *tries)
+bool pool_make_room(struct pool *pool, struct pool_client *client, int *err,
+		    struct pool_effort *effort)
 {
 	/* Others may use slots as fast as they are emptied here. */
 	u32 max_tries = pool->config.nr_slots;
@@ -755,7 +907,11 @@ bool pool_make_room(struct pool *pool, struct pool_client *client, int *err, u32
 		*err = -EINTR;
 		return false;
 	}
-	if ((*err != -EDQUOT && *err != -ENOBUFS) || (*tries)++ > max_tries)
+	if (effort->tries++ > max_tries)
+		return false;
+	if (*err == -ENOMEM)
+		return pool_ask_system(pool, client, effort);
+	if (*err != -EDQUOT && *err != -ENOBUFS)
 		return false;
 	if (*err == -EDQUOT ? pool_purge_all(pool, client) : pool_evict(pool))
 		return true;
@@ -767,8 +923,83 @@ bool pool_make_room(struct pool *pool, struct pool_client *client, int *err, u32
 	}
 	/* or may have done so before we looked: then the next try is the last. */
 	if (atomic_read(&pool->nr_settled) == before)
-		*tries = max_tries + 1;
+		effort->tries = max_tries + 1;
 	return true;
+}
+
+/**
+ * pool_nr_shrinkable() - what the system would get if it asked for it
+ * @pool: the pool
+ *
+ * Context: Any.
+ * Return: Pages of warm slots that are not the reserve's, and pages of images
+ * that no slot uses and that can be read again.
+ */
+unsigned long pool_nr_shrinkable(struct pool *pool)
+{
+	unsigned long nr_pages = READ_ONCE(pool->memory.images.nr_idle_pages);
+	u32 i;
+
+	for (i = 0; i < pool->nr_shards; i++)
+		nr_pages += READ_ONCE(pool->shards[i].nr_borrowed_pages);
+	return nr_pages;
+}
+
+/* Decommits a warm slot; returns the pages that the system got, or -1. */
+static long pool_shrink_one(struct pool *pool, struct pool_shard *shard)
+{
+	struct slot *slot = NULL;
+	long nr_borrowed;
+	u32 index;
+
+	spin_lock(&shard->lock);
+	index = shard->nr_borrowed_pages ? policy_victim(&shard->policy) : POLICY_NO_SLOT;
+	if (index != POLICY_NO_SLOT)
+		slot = pool_slot(pool, shard->first + index);
+	/* Who holds it may be waiting for the very memory that is asked for. */
+	if (!slot || !mutex_trylock(&slot->lock)) {
+		spin_unlock(&shard->lock);
+		return -1;
+	}
+	policy_take_victim(&shard->policy);
+	nr_borrowed = slot->nr_warm_borrowed;
+	pool_uncount_warm(pool, shard, index);
+	spin_unlock(&shard->lock);
+
+	slot_decommit(slot);
+	mutex_unlock(&slot->lock);
+	pool_put_cold(pool, slot->index);
+	stats_add(pool->memory.stats, STATS_EVICTIONS, 1);
+	return nr_borrowed;
+}
+
+/**
+ * pool_shrink() - give memory back to the system
+ * @pool: the pool
+ * @nr_pages: how many pages to give back, if there are so many
+ *
+ * Images that no slot uses come first, then warm slots, the least recently used
+ * of each shard first.
+ *
+ * Context: Process context, while memory is reclaimed.
+ * Return: How many pages were given back.
+ */
+unsigned long pool_shrink(struct pool *pool, unsigned long nr_pages)
+{
+	unsigned long nr_given = image_store_shrink(&pool->memory.images, nr_pages);
+	u32 i;
+
+	for (i = 0; i < pool->nr_shards; i++) {
+		while (nr_given < nr_pages) {
+			long nr = pool_shrink_one(pool, &pool->shards[i]);
+
+			if (nr < 0)
+				break;
+			nr_given += nr;
+			cond_resched();
+		}
+	}
+	return nr_given;
 }
 
 /**
@@ -790,11 +1021,13 @@ bool pool_describe(struct pool *pool, struct pool_client *client, u32 index,
 		return false;
 	*entry = (struct slotpool_list_entry){
 		.slot = index,
-		.flags = slot->terms.has_key ? SLOTPOOL_LIST_KEY : 0,
+		.flags = (slot->terms.has_key ? SLOTPOOL_LIST_KEY : 0) |
+			 (slot->image ? SLOTPOOL_LIST_IMAGE : 0),
 		.key = slot->terms.key,
 		.limit = (u64)slot->terms.limit << PAGE_SHIFT,
 		.commit = (u64)slot->terms.commit << PAGE_SHIFT,
 		.held = slot_held(slot),
+		.image = slot->image ? slot->image->id : 0,
 	};
 	mutex_unlock(&slot->lock);
 	return true;
@@ -811,6 +1044,7 @@ bool pool_describe(struct pool *pool, struct pool_client *client, u32 index,
 void pool_stat(struct pool *pool, struct pool_client *client, struct slotpool_stat *stat)
 {
 	struct reserve *reserve = &pool->memory.reserve;
+	struct image_store *images = &pool->memory.images;
 	struct stats __percpu *stats = pool->memory.stats;
 	u64 given;
 	u32 i;
@@ -821,6 +1055,7 @@ void pool_stat(struct pool *pool, struct pool_client *client, struct slotpool_st
 		spin_lock(&shard->lock);
 		stat->warm_slots += shard->policy.nr_warm;
 		stat->cold_slots += shard->policy.nr_cold;
+		stat->warm_pages += shard->nr_warm_pages;
 		spin_unlock(&shard->lock);
 	}
 	stat->used_slots = pool->config.nr_slots - stat->warm_slots - stat->cold_slots;
@@ -846,6 +1081,14 @@ void pool_stat(struct pool *pool, struct pool_client *client, struct slotpool_st
 	stat->refused_faults = stats_sum(stats, STATS_REFUSED_FAULTS);
 	stat->evictions = stats_sum(stats, STATS_EVICTIONS);
 	stat->client_pages = atomic_long_read(&client->slots.nr_pages);
+	stat->decay_samples = stats_sum(stats, STATS_DECAY_SAMPLES);
+	stat->decayed_pages = stats_sum(stats, STATS_DECAYED_PAGES);
+	stat->prepared_pages = stats_sum(stats, STATS_PREPARED_PAGES);
+	stat->images = atomic_read(&images->nr_images);
+	stat->image_pages = atomic_long_read(&images->nr_stored);
+	stat->image_charged_pages = atomic_long_read(&images->nr_charged);
+	stat->image_reads = stats_sum(stats, STATS_IMAGE_READS);
+	stat->image_drops = stats_sum(stats, STATS_IMAGE_DROPS);
 }
 
 /**
@@ -882,4 +1125,31 @@ void pool_set_max_unused_warm_slots(struct pool *pool, u64 max_unused_warm_slots
 		spin_unlock(&shard->lock);
 	}
 	mutex_unlock(&pool->config_lock);
+}
+
+/**
+ * pool_max_unused_warm_bytes() - read the bound of what warm slots hold
+ * @pool: the pool
+ *
+ * Context: Any.
+ * Return: The bound in bytes.
+ */
+u64 pool_max_unused_warm_bytes(struct pool *pool)
+{
+	return READ_ONCE(pool->config.max_unused_warm_bytes);
+}
+
+/**
+ * pool_set_max_unused_warm_bytes() - change the bound of what warm slots hold
+ * @pool: the pool
+ * @max_unused_warm_bytes: the bound in bytes; what is above it is given up now
+ *
+ * Context: Process context, may sleep.
+ */
+void pool_set_max_unused_warm_bytes(struct pool *pool, u64 max_unused_warm_bytes)
+{
+	mutex_lock(&pool->config_lock);
+	WRITE_ONCE(pool->config.max_unused_warm_bytes, max_unused_warm_bytes);
+	mutex_unlock(&pool->config_lock);
+	pool_trim(pool);
 }

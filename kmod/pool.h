@@ -20,9 +20,15 @@
  * @slot_stride: bytes from slot to slot, 0 for twice @slot_size
  * @keep_bytes: bytes that a reset overwrites at most
  * @max_unused_warm_slots: N of the placement rule
+ * @max_unused_warm_bytes: bytes that warm slots may hold together
  * @reserve_pages: pages to set aside
  * @max_client_pages: bound of what a client's slots hold, 0 for none
+ * @max_image_bytes: bytes that one image may store, 0 for @slot_size
+ * @max_client_image_bytes: bytes that a client's images may store, 0 to choose
+ * @max_pool_image_bytes: bytes that all images may store, 0 to choose
+ * @max_decay_samples: how often a second resets may look what was written
  * @overcommit: take pages of the system beyond the reserve
+ * @strict: unmap slots when they are freed
  */
 struct pool_config {
 	unsigned int nr_slots;
@@ -31,9 +37,15 @@ struct pool_config {
 	u64 slot_stride;
 	u64 keep_bytes;
 	u64 max_unused_warm_slots;
+	u64 max_unused_warm_bytes;
 	unsigned long reserve_pages;
 	unsigned long max_client_pages;
+	u64 max_image_bytes;
+	u64 max_client_image_bytes;
+	u64 max_pool_image_bytes;
+	unsigned int max_decay_samples;
 	bool overcommit;
+	bool strict;
 };
 
 /**
@@ -41,21 +53,27 @@ struct pool_config {
  * @lock: protects the rest; a spinlock held for list work only
  * @first: invariant: the first slot of the shard
  * @policy: which slot next; its slots count from @first
+ * @nr_warm_pages: private pages of its warm slots
+ * @nr_borrowed_pages: of these, pages that are not the reserve's
  */
 struct pool_shard {
 	spinlock_t lock;	/* protects the shard */
 	u32 first;
 	struct policy policy;
+	unsigned long nr_warm_pages;
+	unsigned long nr_borrowed_pages;
 } ____cacheline_aligned_in_smp;
 
 /**
  * struct pool - a set of equal slots
- * @config: invariant but for max_unused_warm_slots, which @config_lock protects
+ * @config: invariant but for max_unused_warm_slots and max_unused_warm_bytes,
+ *	which @config_lock protects
  * @config_lock: see @config
  * @slot_pages: invariant: pages of a slot that can be made accessible
  * @stride_pages: invariant: pages from slot to slot
  * @nr_pages: invariant: pages of the device, guards included
  * @keep_pages: invariant: pages that a reset overwrites at most
+ * @max_client_image_pages: invariant: pages that a client's images may store
  * @memory: what the slots draw on
  * @slots: the slots' contents by index; NULL until a slot is allocated for the
  *	first time, never changed after
@@ -74,6 +92,7 @@ struct pool {
 	unsigned long stride_pages;
 	unsigned long nr_pages;
 	unsigned long keep_pages;
+	unsigned long max_client_image_pages;
 	struct slot_memory memory;
 	struct slot **slots;
 	u32 nr_shards;
@@ -103,13 +122,27 @@ struct pool_client {
  * @exact: take the slot @slot
  * @slot: in: see @exact; out: the slot allocated
  * @placement: out: how it was found
+ * @kept: out: it kept the memory of earlier instances
  */
 struct pool_request {
 	struct slot_terms terms;
 	bool exact;
 	u32 slot;
 	enum policy_placement placement;
+	bool kept;
 };
+
+/**
+ * struct pool_effort - what was done so far to find memory for something
+ * @tries: how often idle memory was given up
+ * @gfp: how hard to ask the system for memory
+ */
+struct pool_effort {
+	u32 tries;
+	gfp_t gfp;
+};
+
+#define POOL_FIRST_EFFORT ((struct pool_effort){ .gfp = SLOT_GFP_POLITE })
 
 struct pool *pool_create(const struct pool_config *config);
 void pool_destroy(struct pool *pool);
@@ -126,14 +159,22 @@ int pool_resize(struct pool *pool, struct pool_client *client, u32 index, bool g
 
 u32 pool_purge_all(struct pool *pool, struct pool_client *client);
 u32 pool_purge_key(struct pool *pool, struct pool_client *client, u64 key);
+u32 pool_purge_image(struct pool *pool, struct pool_client *client, struct image *image);
 int pool_purge_slot(struct pool *pool, struct pool_client *client, u32 index);
-bool pool_make_room(struct pool *pool, struct pool_client *client, int *err, u32 *tries);
+bool pool_make_room(struct pool *pool, struct pool_client *client, int *err,
+		    struct pool_effort *effort);
+unsigned long pool_nr_shrinkable(struct pool *pool);
+unsigned long pool_shrink(struct pool *pool, unsigned long nr_pages);
+
+struct image *pool_snapshot(struct pool *pool, struct pool_client *client, u32 index);
 
 bool pool_describe(struct pool *pool, struct pool_client *client, u32 index,
 		   struct slotpool_list_entry *entry);
 void pool_stat(struct pool *pool, struct pool_client *client, struct slotpool_stat *stat);
 u64 pool_max_unused_warm_slots(struct pool *pool);
 void pool_set_max_unused_warm_slots(struct pool *pool, u64 max_unused_warm_slots);
+u64 pool_max_unused_warm_bytes(struct pool *pool);
+void pool_set_max_unused_warm_bytes(struct pool *pool, u64 max_unused_warm_bytes);
 
 /* The contents of a slot, or NULL if it was never allocated. */
 static inline struct slot *pool_slot(struct pool *pool, u32 index)

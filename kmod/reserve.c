@@ -15,9 +15,6 @@
 
 #include "reserve.h"
 
-/* In page_private() of the reserve's own pages; others have 0 there. */
-#define RESERVE_OWNED 1UL
-
 /* Fail rather than disturb the rest of the system: a smaller pool will do. */
 #define RESERVE_GFP (GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
@@ -223,9 +220,7 @@ struct page *reserve_take(struct reserve *reserve, bool promised)
  */
 bool reserve_give(struct reserve *reserve, struct page *page, bool promise)
 {
-	bool owned = page_private(page) == RESERVE_OWNED;
-
-	if (!owned) {
+	if (!reserve_owns(page)) {
 		bool lost = !reserve_page_usable(page);
 
 		/* Whoever else refers to it frees it, and a bad one is set apart. */

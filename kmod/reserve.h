@@ -25,11 +25,20 @@ struct reserve {
 	unsigned long nr_lost;
 };
 
+/* In page_private() of the reserve's own pages; others have 0 there. */
+#define RESERVE_OWNED 1UL
+
 int reserve_init(struct reserve *reserve, unsigned long nr_pages);
 void reserve_destroy(struct reserve *reserve);
 bool reserve_promise(struct reserve *reserve, unsigned long nr_pages);
 void reserve_withdraw(struct reserve *reserve, unsigned long nr_pages);
 struct page *reserve_take(struct reserve *reserve, bool promised);
 bool reserve_give(struct reserve *reserve, struct page *page, bool promise);
+
+/* Whether a page comes from a reserve, and not from the page allocator. */
+static inline bool reserve_owns(const struct page *page)
+{
+	return page_private(page) == RESERVE_OWNED;
+}
 
 #endif /* SLOTPOOL_RESERVE_H */

@@ -2,18 +2,18 @@
 /*
  * The contents of a slot: private pages, reset, limit, commitment, decommit.
  *
- * A page of a slot is absent (it reads as zeros, through the zero page that
- * all share) or private (made by the first write, then kept). A reset
- * overwrites the private pages where they are, so that the page table entries
- * stay and the next instance of the same client takes no fault.
+ * A page of a slot is absent (it reads as the image's page, or as zeros, through
+ * a page that all share) or private (made by the first write, then kept). A
+ * reset copies the image over the private pages where they are, so that the page
+ * table entries stay and the next instance of the same client takes no fault.
  *
  * What keeps one tenant's bytes from the next:
  *
  * - A page is overwritten completely when it becomes private, before any page
  *   table entry points to it (slot_make_private()).
- * - A slot that changes its client loses all entries and all pages first, in
- *   one section under its mutex (slot_assign()).
- * - A free slot's contents are zeros (slot_vacate()).
+ * - A slot that changes its client or its image loses all entries and all pages
+ *   first, in one section under its mutex (slot_assign()).
+ * - A free slot's contents are those of its image (slot_vacate()).
  * - A page leaves a slot only when no entry points to it any more, and is used
  *   again only when nothing else refers to it (slot_drop(), reserve_give()).
  *
@@ -22,9 +22,14 @@
  *	mmap_lock or the lock of a VMA	held by the caller of a fault
  *	pool_client.purge_lock		while going through a client's slots
  *	slot.lock			one slot's at a time
- *	i_mmap_rwsem			inside mapping_zap()
+ *	image.lock			one image's at a time
+ *	i_mmap_rwsem			inside mapping_zap() and mapping_clean()
  *	slot_client.lock, shard.lock	spinlocks, for list work
+ *	image_store.lock
  *	reserve.lock
+ *
+ * While memory is reclaimed, the mutexes of slots and images are only tried:
+ * who holds one may be waiting for memory.
  *
  * Nothing is copied from or to user memory under slot.lock: the buffer could
  * lie in that very slot.
@@ -179,7 +184,7 @@ static int slot_commit(struct slot *slot, unsigned long limit, unsigned long com
 	return 0;
 }
 
-static int slot_take_page(struct slot *slot, struct page **pagep)
+static int slot_take_page(struct slot *slot, gfp_t gfp, struct page **pagep)
 {
 	bool promised = slot->nr_promised;
 	struct page *page;
@@ -194,11 +199,12 @@ static int slot_take_page(struct slot *slot, struct page **pagep)
 	if (promised)
 		slot->nr_promised--;
 	if (!page && slot->memory->overcommit)
-		page = alloc_page(GFP_KERNEL_ACCOUNT);
+		page = alloc_page(gfp | __GFP_ACCOUNT);
 	if (!page) {
 		client_uncharge(slot->client, 1);
 		return slot->memory->overcommit ? -ENOMEM : -ENOBUFS;
 	}
+	slot->nr_borrowed += !reserve_owns(page);
 	stats_add(slot->memory->stats, STATS_TAKEN_PAGES, 1);
 	*pagep = page;
 	return 0;
@@ -212,6 +218,7 @@ static void slot_give_page(struct slot *slot, struct page *page)
 
 	lockdep_assert_held(&slot->lock);
 
+	slot->nr_borrowed -= !reserve_owns(page);
 	stats_add(slot->memory->stats, STATS_GIVEN_PAGES, 1);
 	if (reserve_give(&slot->memory->reserve, page, promise))
 		slot->nr_promised++;
@@ -238,35 +245,60 @@ static void slot_drop(struct slot *slot, struct list_head *pages)
 	}
 }
 
+/* Takes out all of the slot's page table entries. */
+static void slot_unmap(struct slot *slot)
+{
+	lockdep_assert_held(&slot->lock);
+
+	if (slot->mapped)
+		mapping_zap(slot->client->mapping, slot->first, slot->high_water);
+	slot->mapped = false;
+}
+
 /* Makes all pages absent. */
 static void slot_empty(struct slot *slot)
 {
 	lockdep_assert_held(&slot->lock);
 
-	mapping_zap(slot->client->mapping, slot->first, slot->high_water);
+	slot_unmap(slot);
 	slot->high_water = 0;
 	slot_drop(slot, &slot->pages);
 }
 
-/* The only way for a page to become private. */
-static int slot_make_private(struct slot *slot, pgoff_t index, struct page **pagep)
+/* Makes a page what it is in the image. */
+static void slot_fill(struct page *page, struct page *original)
 {
+	if (original)
+		copy_page(page_address(page), page_address(original));
+	else
+		clear_page(page_address(page));
+}
+
+/* The only way for a page to become private. */
+static int slot_make_private(struct slot *slot, pgoff_t index, gfp_t gfp, struct page **pagep)
+{
+	struct page *original = NULL;
 	struct page *page;
 	int err;
 
 	lockdep_assert_held(&slot->lock);
 
-	err = slot_take_page(slot, &page);
+	if (slot->image) {
+		original = image_page(slot->image, index, gfp);
+		if (IS_ERR(original))
+			return PTR_ERR(original);
+	}
+	err = slot_take_page(slot, gfp, &page);
 	if (err)
 		return err;
 	/* It may hold what another tenant wrote. */
-	clear_page(page_address(page));
+	slot_fill(page, original);
 	/*
 	 * What keeps track of pages is charged like them (slot_create()): where
 	 * these are the pool's own, a cgroup's bound must not fail a fault
 	 * inside a commitment.
 	 */
-	err = xa_err(xa_store(&slot->by_index, index, page, GFP_KERNEL));
+	err = xa_err(xa_store(&slot->by_index, index, page, gfp));
 	if (err) {
 		slot_give_page(slot, page);
 		return err;
@@ -275,13 +307,14 @@ static int slot_make_private(struct slot *slot, pgoff_t index, struct page **pag
 	list_add_tail(&page->lru, &slot->pages);
 	slot->nr_pages++;
 	slot->nr_made++;
-	slot->high_water = max(slot->high_water, index + 1);
 
 	/*
-	 * The zero page may be mapped at this place, here or in another mapping
-	 * of the slot, and must not be seen any more.
+	 * The page that all share may be mapped at this place, here or in
+	 * another mapping of the slot, and must not be seen any more.
 	 */
-	mapping_zap(slot->client->mapping, slot->first + index, 1);
+	if (slot->mapped && index < slot->high_water)
+		mapping_zap(slot->client->mapping, slot->first + index, 1);
+	slot->high_water = max(slot->high_water, index + 1);
 	*pagep = page;
 	return 0;
 }
@@ -301,7 +334,8 @@ static void slot_trim(struct slot *slot)
 
 	if (slot->high_water <= limit)
 		return;
-	mapping_zap(slot->client->mapping, slot->first + limit, slot->high_water - limit);
+	if (slot->mapped)
+		mapping_zap(slot->client->mapping, slot->first + limit, slot->high_water - limit);
 	slot->high_water = limit;
 	list_for_each_entry_safe(page, next, &slot->pages, lru) {
 		if (page->index >= limit) {
@@ -314,41 +348,87 @@ static void slot_trim(struct slot *slot)
 	slot_drop(slot, &above);
 }
 
-/* Makes the slot read as zeros by overwriting what it keeps. */
-static void slot_clear(struct slot *slot)
+/* Remembers which pages the instance that has ended wrote, where that is known. */
+static void slot_learn(struct slot *slot, bool sampled)
 {
+	unsigned long index;
+	void *page;
+
+	lockdep_assert_held(&slot->lock);
+
+	if (!slot->image)
+		return;
+	if (!sampled) {
+		/* All that it has is what the instance touched. */
+		if (!slot->first_life || slot->nr_prepared)
+			return;
+		xa_for_each(&slot->by_index, index, page)
+			xa_set_mark(&slot->by_index, index, DECAY_WRITTEN);
+	}
+	image_learn(slot->image, &slot->by_index, DECAY_WRITTEN);
+}
+
+/* Makes the slot read as its image again by copying it over what is kept. */
+static void slot_restore(struct slot *slot)
+{
+	struct slot_memory *memory = slot->memory;
+	struct address_space *mapping = slot->client->mapping;
 	unsigned long nr_kept = 0;
+	unsigned long nr_decayed = 0;
 	unsigned long nr_dropped = 0;
 	unsigned long lowest = ULONG_MAX;
 	unsigned long highest = 0;
 	struct page *page, *next;
 	LIST_HEAD(dropped);
+	bool sampled;
 
 	lockdep_assert_held(&slot->lock);
 
+	sampled = decay_sample(&slot->decay, mapping, slot->first, &slot->by_index);
+	slot_learn(slot, sampled);
+	slot->first_life = false;
+
 	list_for_each_entry_safe(page, next, &slot->pages, lru) {
-		if (nr_kept < slot->terms.keep && likely(!PageHWPoison(page))) {
-			clear_page(page_address(page));
+		bool decayed = sampled &&
+			       !xa_get_mark(&slot->by_index, page->index, DECAY_WRITTEN);
+
+		if (nr_kept < slot->terms.keep && !decayed && likely(!PageHWPoison(page))) {
+			slot_fill(page, slot->image ? image_page_present(slot->image, page->index) :
+						      NULL);
 			nr_kept++;
 		} else {
 			lowest = min(lowest, page->index);
 			highest = max(highest, page->index);
 			list_move(&page->lru, &dropped);
+			nr_decayed += decayed;
 			nr_dropped++;
 		}
 		cond_resched();
 	}
-	stats_add(slot->memory->stats, STATS_RESET_PAGES, nr_kept);
-	if (!nr_dropped)
-		return;
+	stats_add(memory->stats, STATS_RESET_PAGES, nr_kept);
+	if (nr_dropped) {
+		/*
+		 * One flush for all that is dropped. Kept pages in between lose
+		 * their entries too: one fault brings back all of them.
+		 */
+		stats_add(memory->stats, STATS_DROPPED_PAGES, nr_dropped);
+		if (slot->mapped)
+			mapping_zap(mapping, slot->first + lowest, highest - lowest + 1);
+		slot_drop(slot, &dropped);
+		slot->remap = true;
+	}
 
-	/*
-	 * One flush for all that is dropped. Kept pages in between lose their
-	 * entries too, and fault once more without being copied.
-	 */
-	stats_add(slot->memory->stats, STATS_DROPPED_PAGES, nr_dropped);
-	mapping_zap(slot->client->mapping, slot->first + lowest, highest - lowest + 1);
-	slot_drop(slot, &dropped);
+	if (sampled) {
+		stats_add(memory->stats, STATS_DECAY_SAMPLES, 1);
+		stats_add(memory->stats, STATS_DECAYED_PAGES, nr_decayed);
+		decay_adapt(&slot->decay, nr_decayed);
+	}
+	if (decay_watch(&slot->decay, &memory->decay, mapping, slot->first, &slot->by_index,
+			slot->nr_pages)) {
+		/* Each page has to fault for itself. */
+		slot_unmap(slot);
+		slot->remap = false;
+	}
 }
 
 /**
@@ -356,23 +436,35 @@ static void slot_clear(struct slot *slot)
  * @slot: a free slot that the caller has taken from the policy
  * @client: the client
  * @terms: the terms; limit, commitment and so on are valid
+ * @kept: whether the slot keeps what it held
  *
- * A slot that another client used last is emptied first.
+ * A slot that another client used last, or that is another image, is emptied
+ * first.
  *
  * Context: Process context, holding &slot.lock. May sleep.
  * Return: 0; -ENOBUFS if the reserve can't promise the commitment, -EDQUOT if
  * the client may not hold as much. After an error the slot is free, and the
  * caller decommits it.
  */
-int slot_assign(struct slot *slot, struct slot_client *client, const struct slot_terms *terms)
+int slot_assign(struct slot *slot, struct slot_client *client, const struct slot_terms *terms,
+		bool *kept)
 {
 	int err;
 
 	lockdep_assert_held(&slot->lock);
 
-	if (slot->client != client) {
+	*kept = slot->client == client && slot->image == terms->image;
+	if (!*kept) {
+		/* No page passes between clients, none between images. */
 		slot_decommit(slot);
 		WRITE_ONCE(slot->client, client);
+		if (terms->image)
+			image_attach(terms->image);
+		slot->image = terms->image;
+		decay_start(&slot->decay);
+		slot->first_life = true;
+		slot->prepare = terms->image;
+		slot->nr_prepared = 0;
 		spin_lock(&client->lock);
 		list_add_tail(&slot->client_link, &client->slots);
 		client->nr_slots++;
@@ -445,7 +537,7 @@ void slot_reset(struct slot *slot)
 		return;
 	}
 	slot_trim(slot);
-	slot_clear(slot);
+	slot_restore(slot);
 }
 
 static void slot_disown(struct slot *slot)
@@ -463,7 +555,8 @@ static void slot_disown(struct slot *slot)
  * slot_vacate() - free an allocated slot, but let it keep its memory
  * @slot: the slot
  *
- * The page table entries stay for the next use by the same client.
+ * The page table entries stay for the next use by the same client, except in a
+ * strict pool.
  *
  * Context: Process context, holding &slot.lock. May sleep, never fails.
  */
@@ -472,7 +565,12 @@ void slot_vacate(struct slot *slot)
 	lockdep_assert_held(&slot->lock);
 
 	slot_disown(slot);
-	slot_clear(slot);
+	slot_restore(slot);
+	if (slot->memory->strict) {
+		slot_unmap(slot);
+		/* Where faults tell what is touched, each page has to fault. */
+		slot->remap = MAPPING_HAS_DIRTY_BITS || !slot->decay.watching;
+	}
 }
 
 /**
@@ -502,6 +600,34 @@ void slot_decommit(struct slot *slot)
 	spin_unlock(&client->lock);
 	/* The client may be gone by now: it waits for its list to be empty. */
 	WRITE_ONCE(slot->client, NULL);
+	/* No entry points to its pages any more. */
+	image_detach(slot->image);
+	slot->image = NULL;
+}
+
+/**
+ * slot_snapshot() - copy an allocated slot as it stands
+ * @slot: the slot
+ * @image: an empty image, as long as the slot's limit, that nobody else knows
+ *
+ * Context: Process context, holding &slot.lock. May sleep.
+ * Return: 0; -EFBIG or -ENOSPC above a bound of images, -ENOMEM, -EINTR if the
+ * task is being killed. After an error the image is to be given up.
+ */
+int slot_snapshot(struct slot *slot, struct image *image)
+{
+	struct page *page;
+	int err;
+
+	lockdep_assert_held(&slot->lock);
+
+	list_for_each_entry(page, &slot->pages, lru) {
+		err = image_add_page(image, slot->image, page->index, page);
+		if (err)
+			return err;
+		cond_resched();
+	}
+	return slot->image ? image_add_base(image, slot->image) : 0;
 }
 
 static bool slot_accessible(const struct slot *slot, const struct slot_client *client,
@@ -512,24 +638,94 @@ static bool slot_accessible(const struct slot *slot, const struct slot_client *c
 	return slot->owner == client && index < slot->terms.limit;
 }
 
+/*
+ * Whether pages may be made private that the instance perhaps never touches.
+ * They must not use up a commitment or a quota that it needs for others.
+ */
+static bool slot_may_prepare(const struct slot *slot)
+{
+	const struct slot_client *client = slot->client;
+	const struct slot_terms *terms = &slot->terms;
+
+	if (!slot->memory->overcommit && terms->commit < terms->limit)
+		return false;
+	return slot->nr_promised ||
+	       terms->limit <= client->max_pages - atomic_long_read(&client->nr_pages);
+}
+
+/* Sets up what instances of the image write, as far as that is to be had easily. */
+static void slot_prepare(struct slot *slot)
+{
+	unsigned long index;
+	struct page *page;
+
+	lockdep_assert_held(&slot->lock);
+
+	if (!slot_may_prepare(slot))
+		return;
+	for (index = 0; image_next_hot(slot->image, &index); index++) {
+		if (index >= slot->terms.limit || slot->nr_pages >= slot->terms.keep)
+			break;
+		if (xa_load(&slot->by_index, index))
+			continue;
+		if (slot_make_private(slot, index, SLOT_GFP_POLITE, &page))
+			break;
+		slot->nr_prepared++;
+		cond_resched();
+	}
+	stats_add(slot->memory->stats, STATS_PREPARED_PAGES, slot->nr_prepared);
+	/* The instance's end shows which of them it wrote. */
+	if (slot->nr_prepared)
+		decay_watch_new(&slot->decay, &slot->memory->decay);
+}
+
+/* Maps all private pages in the VMA of a fault. What fails faults for itself. */
+static void slot_remap(struct slot *slot, struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	pgoff_t vma_first = vma->vm_pgoff;
+	pgoff_t vma_end = vma_first + vma_pages(vma);
+	unsigned long first = vma_first > slot->first ? vma_first - slot->first : 0;
+	unsigned long end = vma_end > slot->first ? vma_end - slot->first : 0;
+	unsigned long index;
+	void *page;
+
+	lockdep_assert_held(&slot->lock);
+
+	end = min(end, slot->terms.limit);
+	if (first >= end)
+		return;
+	slot->mapped = true;
+	xa_for_each_range(&slot->by_index, index, page, first, end - 1) {
+		unsigned long offset = slot->first + index - vma_first;
+
+		if (mapping_insert_private(vma, vma->vm_start + (offset << PAGE_SHIFT), page) !=
+		    VM_FAULT_NOPAGE)
+			break;
+		cond_resched();
+	}
+}
+
 /**
  * slot_fault() - answer a page fault in a slot
  * @slot: the slot
  * @client: the client whose VMA it is
  * @vmf: the fault, from .fault or .pfn_mkwrite
  * @index: the page within the slot
+ * @gfp: how hard to try to find memory
  * @result: what to answer, if the return value is 0
  *
  * Context: In a fault, holding &slot.lock. May sleep.
  * Return: 0; -EFAULT if the client may not access the page; -ENOBUFS or
  * -EDQUOT if the reserve or the client's quota is used up, and the fault can be
  * tried again when something was given back; -ENOMEM if the system has no
- * memory.
+ * memory; -EIO if the image can't be read.
  */
 int slot_fault(struct slot *slot, struct slot_client *client, struct vm_fault *vmf,
-	       pgoff_t index, vm_fault_t *result)
+	       pgoff_t index, gfp_t gfp, vm_fault_t *result)
 {
 	bool write = vmf->flags & FAULT_FLAG_WRITE;
+	struct page *shared = ZERO_PAGE(0);
 	struct page *page;
 	int err;
 
@@ -538,11 +734,24 @@ int slot_fault(struct slot *slot, struct slot_client *client, struct vm_fault *v
 	if (!slot_accessible(slot, client, index))
 		return -EFAULT;
 
+	if (slot->prepare) {
+		slot->prepare = false;
+		slot_prepare(slot);
+		slot->remap = true;
+	}
+
 	page = xa_load(&slot->by_index, index);
 	if (!page && write) {
-		err = slot_make_private(slot, index, &page);
+		err = slot_make_private(slot, index, gfp, &page);
 		if (err)
 			return err;
+	} else if (!page && slot->image) {
+		struct page *original = image_page(slot->image, index, gfp);
+
+		if (IS_ERR(original))
+			return PTR_ERR(original);
+		if (original)
+			shared = original;
 	} else if (vmf->flags & FAULT_FLAG_MKWRITE) {
 		/*
 		 * A read-only entry for a private page, from a time when the
@@ -551,11 +760,18 @@ int slot_fault(struct slot *slot, struct slot_client *client, struct vm_fault *v
 		mapping_zap(slot->client->mapping, slot->first + index, 1);
 	}
 
+	if (slot->remap) {
+		slot->remap = false;
+		slot_remap(slot, vmf);
+	}
 	/* Before the entry is there, so that none is ever above the mark. */
 	slot->high_water = max(slot->high_water, index + 1);
+	slot->mapped = true;
+	if (page && slot->decay.watching && !MAPPING_HAS_DIRTY_BITS)
+		xa_set_mark(&slot->by_index, index, DECAY_WRITTEN);
 	stats_add(slot->memory->stats, write ? STATS_WRITE_FAULTS : STATS_READ_FAULTS, 1);
-	*result = page ? mapping_insert_private(vmf, page) :
-			 mapping_insert_shared(vmf, ZERO_PAGE(0));
+	*result = page ? mapping_insert_private(vmf->vma, vmf->address, page) :
+			 mapping_insert_shared(vmf->vma, vmf->address, shared);
 	return 0;
 }
 
@@ -568,6 +784,7 @@ int slot_fault(struct slot *slot, struct slot_client *client, struct vm_fault *v
  * @buffer: kernel memory
  * @length: how many bytes, not beyond the page's end
  * @write: write to the slot
+ * @gfp: how hard to try to find memory
  *
  * Page table entries play no part in this.
  *
@@ -575,7 +792,7 @@ int slot_fault(struct slot *slot, struct slot_client *client, struct vm_fault *v
  * Return: 0, or an error as slot_fault().
  */
 int slot_access(struct slot *slot, struct slot_client *client, pgoff_t index,
-		unsigned int offset, void *buffer, unsigned int length, bool write)
+		unsigned int offset, void *buffer, unsigned int length, bool write, gfp_t gfp)
 {
 	struct page *page;
 	int err;
@@ -586,18 +803,20 @@ int slot_access(struct slot *slot, struct slot_client *client, pgoff_t index,
 		return -EFAULT;
 
 	page = xa_load(&slot->by_index, index);
-	if (!write) {
-		if (page)
-			memcpy(buffer, page_address(page) + offset, length);
-		else
-			memset(buffer, 0, length);
-		return 0;
-	}
-	if (!page) {
-		err = slot_make_private(slot, index, &page);
+	if (!page && write) {
+		err = slot_make_private(slot, index, gfp, &page);
 		if (err)
 			return err;
+	} else if (!page && slot->image) {
+		page = image_page(slot->image, index, gfp);
+		if (IS_ERR(page))
+			return PTR_ERR(page);
 	}
-	memcpy(page_address(page) + offset, buffer, length);
+	if (write)
+		memcpy(page_address(page) + offset, buffer, length);
+	else if (page)
+		memcpy(buffer, page_address(page) + offset, length);
+	else
+		memset(buffer, 0, length);
 	return 0;
 }

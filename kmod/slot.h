@@ -7,20 +7,32 @@
 #include <linux/spinlock.h>
 #include <linux/xarray.h>
 
+#include "decay.h"
+#include "image.h"
 #include "reserve.h"
 #include "stats.h"
+
+/* How hard to try to find memory of the system: the second may kill somebody. */
+#define SLOT_GFP_POLITE (GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN)
+#define SLOT_GFP_FIRM GFP_KERNEL
 
 /**
  * struct slot_memory - what all slots of a pool draw on
  * @reserve: pages set aside
+ * @images: what images share
+ * @decay: how often slots may be watched
  * @overcommit: take pages of the system when the reserve has none
+ * @strict: unmap slots when they are freed
  * @stats: event counters
  *
- * @overcommit and @stats are invariant.
+ * @overcommit, @strict and @stats are invariant.
  */
 struct slot_memory {
 	struct reserve reserve;
+	struct image_store images;
+	struct decay_budget decay;
 	bool overcommit;
+	bool strict;
 	struct stats __percpu *stats;
 };
 
@@ -51,6 +63,7 @@ struct slot_client {
  * @limit: pages that are accessible
  * @commit: private pages that the slot is promised
  * @keep: pages that a reset overwrites at most
+ * @image: what the slot starts as, and its affinity; NULL for zeros
  * @has_key: whether @key is the slot's affinity
  * @key: the affinity, to tell it to the owner
  */
@@ -58,6 +71,7 @@ struct slot_terms {
 	unsigned long limit;
 	unsigned long commit;
 	unsigned long keep;
+	struct image *image;
 	bool has_key;
 	u64 key;
 };
@@ -74,17 +88,30 @@ struct slot_terms {
  *	point to its pages; the owner, or for a warm slot the last owner; NULL
  *	if the slot holds nothing
  * @client_link: in the client's list of slots
+ * @image: what the slot is reset to, and to whose pages its page table entries
+ *	may point; NULL for zeros. The slot is attached to it.
  * @terms: terms of the allocation
  * @reset_limit: limit to which a reset goes back
  * @reset_commit: commitment to which a reset goes back
  * @high_water: no page table entry and no private page is at or above this
  *	page of the slot
+ * @mapped: there may be page table entries
+ * @remap: the next fault maps all private pages, not only its own
+ * @prepare: before that it makes those pages private that instances of the
+ *	image write
+ * @first_life: the slot was empty when its instance started
+ * @nr_prepared: pages that were made private before they were touched
+ * @decay: which private pages are not written any more
  * @nr_promised: pages that the reserve keeps for this slot
  * @nr_made: pages that became private since the slot was new
  * @by_index: private pages, to look up
  * @pages: the same, linked by &page.lru in the order in which they were made;
  *	&page.index says where in the slot each of them is
  * @nr_pages: how many
+ * @nr_borrowed: of these, pages that are not the reserve's
+ * @nr_warm: what the slot adds to its shard's count of warm pages, which that
+ *	one's lock protects
+ * @nr_warm_borrowed: the same for borrowed pages
  *
  * A slot is never freed before its pool.
  */
@@ -96,15 +123,25 @@ struct slot {
 	struct slot_client *owner;
 	struct slot_client *client;
 	struct list_head client_link;
+	struct image *image;
 	struct slot_terms terms;
 	unsigned long reset_limit;
 	unsigned long reset_commit;
 	unsigned long high_water;
+	bool mapped;
+	bool remap;
+	bool prepare;
+	bool first_life;
+	unsigned long nr_prepared;
+	struct decay decay;
 	unsigned long nr_promised;
 	unsigned long nr_made;
 	struct xarray by_index;
 	struct list_head pages;
 	unsigned long nr_pages;
+	unsigned long nr_borrowed;
+	unsigned long nr_warm;
+	unsigned long nr_warm_borrowed;
 };
 
 struct slot *slot_create(struct slot_memory *memory, u32 index, pgoff_t first);
@@ -114,15 +151,17 @@ void slot_client_init(struct slot_client *client, struct address_space *mapping,
 		      unsigned long max_pages);
 struct slot *slot_client_next(struct slot_client *client);
 
-int slot_assign(struct slot *slot, struct slot_client *client, const struct slot_terms *terms);
+int slot_assign(struct slot *slot, struct slot_client *client, const struct slot_terms *terms,
+		bool *kept);
 int slot_resize(struct slot *slot, unsigned long limit, unsigned long commit);
 void slot_reset(struct slot *slot);
 void slot_vacate(struct slot *slot);
 void slot_decommit(struct slot *slot);
+int slot_snapshot(struct slot *slot, struct image *image);
 
 int slot_fault(struct slot *slot, struct slot_client *client, struct vm_fault *vmf,
-	       pgoff_t index, vm_fault_t *result);
+	       pgoff_t index, gfp_t gfp, vm_fault_t *result);
 int slot_access(struct slot *slot, struct slot_client *client, pgoff_t index,
-		unsigned int offset, void *buffer, unsigned int length, bool write);
+		unsigned int offset, void *buffer, unsigned int length, bool write, gfp_t gfp);
 
 #endif /* SLOTPOOL_SLOT_H */

@@ -36,8 +36,28 @@ static ssize_t max_unused_warm_slots_store(struct device *dev, struct device_att
 }
 static DEVICE_ATTR_RW(max_unused_warm_slots);
 
+static ssize_t max_unused_warm_bytes_show(struct device *dev, struct device_attribute *attr,
+					  char *buf)
+{
+	return sysfs_emit(buf, "%llu\n", pool_max_unused_warm_bytes(sysfs_pool(dev)));
+}
+
+static ssize_t max_unused_warm_bytes_store(struct device *dev, struct device_attribute *attr,
+					   const char *buf, size_t count)
+{
+	u64 value;
+	int err = kstrtou64(buf, 0, &value);
+
+	if (err)
+		return err;
+	pool_set_max_unused_warm_bytes(sysfs_pool(dev), value);
+	return count;
+}
+static DEVICE_ATTR_RW(max_unused_warm_bytes);
+
 static struct attribute *sysfs_attrs[] = {
 	&dev_attr_max_unused_warm_slots.attr,
+	&dev_attr_max_unused_warm_bytes.attr,
 	NULL,
 };
 

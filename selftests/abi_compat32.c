@@ -53,7 +53,7 @@ TEST_F(compat32, reads_what_the_pool_is_like)
 	struct slotpool_info info = pool_info(self->fd);
 
 	EXPECT_EQ(sizeof(info), info.size);
-	EXPECT_EQ(SLOTPOOL_FEATURE_OVERCOMMIT, info.features);
+	EXPECT_EQ(SLOTPOOL_FEATURE_OVERCOMMIT | SLOTPOOL_FEATURE_DIRTY_BITS, info.features);
 	EXPECT_EQ(SLOT_SIZE, info.slot_size);
 	EXPECT_EQ(SLOT_STRIDE, info.slot_stride);
 	EXPECT_EQ(1 << 20, info.keep_bytes);
@@ -147,6 +147,35 @@ TEST_F(compat32, gives_memory_back_when_asked)
 	EXPECT_EQ(0, munmap(map, SLOT_SIZE));
 }
 
+TEST_F(compat32, makes_and_shares_images)
+{
+	static const char text[] = "a 32-bit address";
+	const struct slotpool_image_range range = {
+		.offset = 8 * PAGE + 1,
+		.length = sizeof(text),
+		.address = (uintptr_t)text,
+	};
+	int image = pool_image_of_memory(self->fd, 12 * PAGE, &range, 1);
+	int file = pool_export(self->fd, image);
+	int slot = pool_alloc_image(self->fd, image);
+	char *map;
+
+	ASSERT_GE(slot, 0);
+	map = mmap(NULL, SLOT_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, self->fd,
+		   (off_t)(slot * SLOT_STRIDE));
+	ASSERT_NE(MAP_FAILED, map);
+	EXPECT_STREQ(text, map + range.offset);
+	EXPECT_FALSE(pool_can_read(map + 12 * PAGE));
+	EXPECT_EQ(image, pool_import(self->fd, file));
+	EXPECT_EQ(0, pool_release(self->fd, image));
+	map[0] = 'x';
+	EXPECT_GT(pool_snapshot(self->fd, slot), 0);
+	EXPECT_EQ(PAGE, pool_free(self->fd, slot));
+	EXPECT_EQ(1, pool_release(self->fd, image));
+	EXPECT_EQ(0, close(file));
+	EXPECT_EQ(0, munmap(map, SLOT_SIZE));
+}
+
 TEST_F(compat32, gets_the_same_errors)
 {
 	struct slotpool_list list = { .entries = 1ULL << 32, .nr_entries = 1 };
@@ -177,7 +206,7 @@ TEST_F(compat32, gets_the_same_errors)
 	EXPECT_EQ(EFAULT, errno);
 	ASSERT_EQ(-1, ioctl(self->fd, SLOTPOOL_INFO, UINT32_MAX));
 	EXPECT_EQ(EFAULT, errno);
-	ASSERT_EQ(-1, ioctl(self->fd, SLOTPOOL_STAT + 1, &info));
+	ASSERT_EQ(-1, ioctl(self->fd, SLOTPOOL_RELEASE + 1, &info));
 	EXPECT_EQ(ENOTTY, errno);
 	EXPECT_EQ(-EFAULT, pool_call(self->fd, SLOTPOOL_LIST, &list));
 

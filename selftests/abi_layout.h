@@ -15,7 +15,7 @@
 #define ABI_FIELD(_struct, _field, _offset) \
 	_Static_assert(offsetof(struct _struct, _field) == (_offset), #_struct "." #_field)
 
-ABI_SIZE(slotpool_info, 80);
+ABI_SIZE(slotpool_info, 112);
 ABI_FIELD(slotpool_info, size, 0);
 ABI_FIELD(slotpool_info, flags, 4);
 ABI_FIELD(slotpool_info, features, 8);
@@ -29,8 +29,12 @@ ABI_FIELD(slotpool_info, nr_slots, 64);
 ABI_FIELD(slotpool_info, nr_shards, 68);
 ABI_FIELD(slotpool_info, page_size, 72);
 ABI_FIELD(slotpool_info, __reserved, 76);
+ABI_FIELD(slotpool_info, max_unused_warm_bytes, 80);
+ABI_FIELD(slotpool_info, max_image_bytes, 88);
+ABI_FIELD(slotpool_info, max_client_image_bytes, 96);
+ABI_FIELD(slotpool_info, max_pool_image_bytes, 104);
 
-ABI_SIZE(slotpool_alloc, 56);
+ABI_SIZE(slotpool_alloc, 64);
 ABI_FIELD(slotpool_alloc, size, 0);
 ABI_FIELD(slotpool_alloc, flags, 4);
 ABI_FIELD(slotpool_alloc, key, 8);
@@ -40,6 +44,8 @@ ABI_FIELD(slotpool_alloc, keep, 32);
 ABI_FIELD(slotpool_alloc, slot, 40);
 ABI_FIELD(slotpool_alloc, placement, 44);
 ABI_FIELD(slotpool_alloc, offset, 48);
+ABI_FIELD(slotpool_alloc, image, 56);
+ABI_FIELD(slotpool_alloc, contents, 60);
 
 ABI_SIZE(slotpool_reset, 24);
 ABI_FIELD(slotpool_reset, size, 0);
@@ -64,20 +70,24 @@ ABI_FIELD(slotpool_resize, limit, 16);
 ABI_FIELD(slotpool_resize, commit, 24);
 ABI_FIELD(slotpool_resize, old_limit, 32);
 
-ABI_SIZE(slotpool_purge, 24);
+ABI_SIZE(slotpool_purge, 32);
 ABI_FIELD(slotpool_purge, size, 0);
 ABI_FIELD(slotpool_purge, flags, 4);
 ABI_FIELD(slotpool_purge, key, 8);
 ABI_FIELD(slotpool_purge, slot, 16);
 ABI_FIELD(slotpool_purge, purged, 20);
+ABI_FIELD(slotpool_purge, image, 24);
+ABI_FIELD(slotpool_purge, __reserved, 28);
 
-ABI_SIZE(slotpool_list_entry, 40);
+ABI_SIZE(slotpool_list_entry, 48);
 ABI_FIELD(slotpool_list_entry, slot, 0);
 ABI_FIELD(slotpool_list_entry, flags, 4);
 ABI_FIELD(slotpool_list_entry, key, 8);
 ABI_FIELD(slotpool_list_entry, limit, 16);
 ABI_FIELD(slotpool_list_entry, commit, 24);
 ABI_FIELD(slotpool_list_entry, held, 32);
+ABI_FIELD(slotpool_list_entry, image, 40);
+ABI_FIELD(slotpool_list_entry, __reserved, 44);
 
 ABI_SIZE(slotpool_list, 24);
 ABI_FIELD(slotpool_list, size, 0);
@@ -86,7 +96,7 @@ ABI_FIELD(slotpool_list, entries, 8);
 ABI_FIELD(slotpool_list, nr_entries, 16);
 ABI_FIELD(slotpool_list, first, 20);
 
-ABI_SIZE(slotpool_stat, 160);
+ABI_SIZE(slotpool_stat, 248);
 ABI_FIELD(slotpool_stat, size, 0);
 ABI_FIELD(slotpool_stat, flags, 4);
 ABI_FIELD(slotpool_stat, used_slots, 8);
@@ -108,6 +118,55 @@ ABI_FIELD(slotpool_stat, write_faults, 128);
 ABI_FIELD(slotpool_stat, refused_faults, 136);
 ABI_FIELD(slotpool_stat, evictions, 144);
 ABI_FIELD(slotpool_stat, client_pages, 152);
+ABI_FIELD(slotpool_stat, warm_pages, 160);
+ABI_FIELD(slotpool_stat, decay_samples, 168);
+ABI_FIELD(slotpool_stat, decayed_pages, 176);
+ABI_FIELD(slotpool_stat, prepared_pages, 184);
+ABI_FIELD(slotpool_stat, images, 192);
+ABI_FIELD(slotpool_stat, image_pages, 200);
+ABI_FIELD(slotpool_stat, image_charged_pages, 208);
+ABI_FIELD(slotpool_stat, image_reads, 216);
+ABI_FIELD(slotpool_stat, image_drops, 224);
+ABI_FIELD(slotpool_stat, client_images, 232);
+ABI_FIELD(slotpool_stat, client_image_pages, 240);
+
+ABI_SIZE(slotpool_image_range, 24);
+ABI_FIELD(slotpool_image_range, offset, 0);
+ABI_FIELD(slotpool_image_range, length, 8);
+ABI_FIELD(slotpool_image_range, address, 16);
+
+ABI_SIZE(slotpool_image, 72);
+ABI_FIELD(slotpool_image, size, 0);
+ABI_FIELD(slotpool_image, flags, 4);
+ABI_FIELD(slotpool_image, length, 8);
+ABI_FIELD(slotpool_image, ranges, 16);
+ABI_FIELD(slotpool_image, offset, 24);
+ABI_FIELD(slotpool_image, file_offset, 32);
+ABI_FIELD(slotpool_image, file_length, 40);
+ABI_FIELD(slotpool_image, nr_ranges, 48);
+ABI_FIELD(slotpool_image, fd, 52);
+ABI_FIELD(slotpool_image, slot, 56);
+ABI_FIELD(slotpool_image, image, 60);
+ABI_FIELD(slotpool_image, stored, 64);
+
+ABI_SIZE(slotpool_export, 16);
+ABI_FIELD(slotpool_export, size, 0);
+ABI_FIELD(slotpool_export, flags, 4);
+ABI_FIELD(slotpool_export, image, 8);
+ABI_FIELD(slotpool_export, fd, 12);
+
+ABI_SIZE(slotpool_import, 24);
+ABI_FIELD(slotpool_import, size, 0);
+ABI_FIELD(slotpool_import, flags, 4);
+ABI_FIELD(slotpool_import, fd, 8);
+ABI_FIELD(slotpool_import, image, 12);
+ABI_FIELD(slotpool_import, length, 16);
+
+ABI_SIZE(slotpool_release, 16);
+ABI_FIELD(slotpool_release, size, 0);
+ABI_FIELD(slotpool_release, flags, 4);
+ABI_FIELD(slotpool_release, image, 8);
+ABI_FIELD(slotpool_release, purged, 12);
 
 /* Commands carry no size: they are the same numbers for all callers. */
 _Static_assert(SLOTPOOL_INFO == 0xf700, "SLOTPOOL_INFO");
@@ -118,5 +177,9 @@ _Static_assert(SLOTPOOL_RESIZE == 0xf704, "SLOTPOOL_RESIZE");
 _Static_assert(SLOTPOOL_PURGE == 0xf705, "SLOTPOOL_PURGE");
 _Static_assert(SLOTPOOL_LIST == 0xf706, "SLOTPOOL_LIST");
 _Static_assert(SLOTPOOL_STAT == 0xf707, "SLOTPOOL_STAT");
+_Static_assert(SLOTPOOL_IMAGE == 0xf708, "SLOTPOOL_IMAGE");
+_Static_assert(SLOTPOOL_EXPORT == 0xf709, "SLOTPOOL_EXPORT");
+_Static_assert(SLOTPOOL_IMPORT == 0xf70a, "SLOTPOOL_IMPORT");
+_Static_assert(SLOTPOOL_RELEASE == 0xf70b, "SLOTPOOL_RELEASE");
 
 #endif /* SELFTESTS_ABI_LAYOUT_H */

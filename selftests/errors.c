@@ -29,6 +29,9 @@ enum slot {
 
 #define WARM_KEY 7
 
+/* The first client's only image, the pool's first */
+#define IMAGE 1
+
 /* All that the module tells of a pool and two clients */
 struct snapshot {
 	struct slotpool_info info;
@@ -55,6 +58,10 @@ union argument {
 	struct slotpool_purge purge;
 	struct slotpool_list list;
 	struct slotpool_stat stat;
+	struct slotpool_image image;
+	struct slotpool_export export;
+	struct slotpool_import import;
+	struct slotpool_release release;
 	unsigned char bytes[PAGE];
 	uint32_t words[PAGE / 4];
 };
@@ -142,6 +149,7 @@ static void begin(struct __test_metadata *_metadata, struct scene *scene, const 
 		ASSERT_EQ(PAGE, pool_free(scene->fds[i], warm[i]));
 		ASSERT_EQ(0, munmap(map, NR_SLOTS * SLOT_STRIDE));
 	}
+	ASSERT_EQ(IMAGE, pool_image_of_memory(scene->fds[0], PAGE, NULL, 0));
 	scene->log = pool_log_open();
 	ASSERT_GE(scene->log, 0);
 	remember(scene);
@@ -200,7 +208,10 @@ FIXTURE_VARIANT(every_command)
 FIXTURE_VARIANT_ADD(every_command, info)
 {
 	.command = SLOTPOOL_INFO,
-	.reserved = { offsetof(struct slotpool_info, __reserved), sizeof(struct slotpool_info) },
+	.reserved = {
+		offsetof(struct slotpool_info, __reserved),
+		offsetof(struct slotpool_info, max_unused_warm_bytes),
+	},
 	.output = {
 		offsetof(struct slotpool_info, features),
 		offsetof(struct slotpool_info, __reserved),
@@ -212,9 +223,12 @@ FIXTURE_VARIANT_ADD(every_command, alloc)
 {
 	.command = SLOTPOOL_ALLOC,
 	.known_flags = SLOTPOOL_ALLOC_KEY | SLOTPOOL_ALLOC_EXACT | SLOTPOOL_ALLOC_LIMIT |
-		       SLOTPOOL_ALLOC_COMMIT | SLOTPOOL_ALLOC_KEEP,
+		       SLOTPOOL_ALLOC_COMMIT | SLOTPOOL_ALLOC_KEEP | SLOTPOOL_ALLOC_IMAGE,
 	.changes = true,
-	.output = { offsetof(struct slotpool_alloc, slot), sizeof(struct slotpool_alloc) },
+	.output = {
+		offsetof(struct slotpool_alloc, slot),
+		offsetof(struct slotpool_alloc, image),
+	},
 	.argument.alloc = { .size = sizeof(struct slotpool_alloc) },
 };
 
@@ -259,9 +273,16 @@ FIXTURE_VARIANT_ADD(every_command, resize)
 FIXTURE_VARIANT_ADD(every_command, purge)
 {
 	.command = SLOTPOOL_PURGE,
-	.known_flags = SLOTPOOL_PURGE_KEY | SLOTPOOL_PURGE_SLOT,
+	.known_flags = SLOTPOOL_PURGE_KEY | SLOTPOOL_PURGE_SLOT | SLOTPOOL_PURGE_IMAGE,
 	.changes = true,
-	.output = { offsetof(struct slotpool_purge, purged), sizeof(struct slotpool_purge) },
+	.reserved = {
+		offsetof(struct slotpool_purge, __reserved),
+		sizeof(struct slotpool_purge),
+	},
+	.output = {
+		offsetof(struct slotpool_purge, purged),
+		offsetof(struct slotpool_purge, image),
+	},
 	.argument.purge = { .size = sizeof(struct slotpool_purge) },
 };
 
@@ -276,6 +297,28 @@ FIXTURE_VARIANT_ADD(every_command, stat)
 	.command = SLOTPOOL_STAT,
 	.output = { offsetof(struct slotpool_stat, used_slots), sizeof(struct slotpool_stat) },
 	.argument.stat = { .size = sizeof(struct slotpool_stat) },
+};
+
+FIXTURE_VARIANT_ADD(every_command, image)
+{
+	.command = SLOTPOOL_IMAGE,
+	.known_flags = SLOTPOOL_IMAGE_MEMORY | SLOTPOOL_IMAGE_FILE | SLOTPOOL_IMAGE_SLOT,
+	.changes = true,
+	.output = { offsetof(struct slotpool_image, image), sizeof(struct slotpool_image) },
+	.argument.image = {
+		.size = sizeof(struct slotpool_image),
+		.flags = SLOTPOOL_IMAGE_MEMORY,
+		.length = PAGE,
+	},
+};
+
+FIXTURE_VARIANT_ADD(every_command, release)
+{
+	.command = SLOTPOOL_RELEASE,
+	.changes = true,
+	.output = { offsetof(struct slotpool_release, purged), sizeof(struct slotpool_release) },
+	/* begin() made it, as the pool's first. */
+	.argument.release = { .size = sizeof(struct slotpool_release), .image = IMAGE },
 };
 
 FIXTURE_SETUP(every_command)
@@ -494,10 +537,10 @@ TEST_F(errors, commands_that_do_not_exist_are_refused)
 	union argument argument = { .header.size = sizeof(struct slotpool_stat) };
 	unsigned int nr;
 
-	for (nr = _IOC_NR(SLOTPOOL_STAT) + 1; nr < 256; nr++)
+	for (nr = _IOC_NR(SLOTPOOL_RELEASE) + 1; nr < 256; nr++)
 		ASSERT_REFUSED(ENOTTY, "number",
 			       call(self->fd, _IO(SLOTPOOL_IOC_MAGIC, nr), &argument));
-	for (nr = 0; nr <= _IOC_NR(SLOTPOOL_STAT); nr++) {
+	for (nr = 0; nr <= _IOC_NR(SLOTPOOL_RELEASE); nr++) {
 		ASSERT_REFUSED(ENOTTY, "magic",
 			       call(self->fd, _IO(SLOTPOOL_IOC_MAGIC - 1, nr), &argument));
 		ASSERT_REFUSED(ENOTTY, "magic",
@@ -1044,6 +1087,7 @@ TEST_F(commitment, that_cannot_be_now_costs_nothing_but_idle_memory)
 	before->stat[1].client_pages -= idle - 1;
 	for (i = 0; i < 2; i++) {
 		before->stat[i].warm_slots -= idle;
+		before->stat[i].warm_pages -= idle;
 		before->stat[i].cold_slots += idle;
 		before->stat[i].held_pages -= idle;
 		before->stat[i].reserve_free_pages += idle;

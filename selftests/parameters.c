@@ -91,7 +91,7 @@ TEST_F(pool, has_defaults)
 	EXPECT_EQ(0, info.max_client_pages);
 	EXPECT_EQ(nr_cpus < 16 ? nr_cpus : 16, info.nr_shards);
 	EXPECT_EQ(sysconf(_SC_PAGESIZE), info.page_size);
-	EXPECT_EQ(SLOTPOOL_FEATURE_OVERCOMMIT, info.features);
+	EXPECT_EQ(SLOTPOOL_FEATURE_OVERCOMMIT | SLOTPOOL_FEATURE_DIRTY_BITS, info.features);
 }
 
 TEST_F(pool, starts_with_cold_slots_and_a_full_reserve)
@@ -138,7 +138,7 @@ TEST_F(pool, can_commit_and_keep_any_number_of_warm_slots)
 	self->fd = pool_open();
 	ASSERT_GE(self->fd, 0);
 	info = pool_info(self->fd);
-	EXPECT_EQ(0, info.features);
+	EXPECT_EQ(SLOTPOOL_FEATURE_DIRTY_BITS, info.features);
 	EXPECT_EQ(UINT64_MAX, info.max_unused_warm_slots);
 	EXPECT_STREQ("N", parameter("overcommit"));
 	EXPECT_STREQ("18446744073709551615", parameter("max_unused_warm_slots"));

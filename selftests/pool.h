@@ -109,6 +109,89 @@ static inline int pool_alloc_limit(int fd, uint64_t limit)
 			  (struct slotpool_alloc){ .flags = SLOTPOOL_ALLOC_LIMIT, .limit = limit });
 }
 
+static inline int pool_alloc_image(int fd, uint32_t image)
+{
+	return pool_alloc(fd, (struct slotpool_alloc){ .flags = SLOTPOOL_ALLOC_IMAGE,
+						       .image = image });
+}
+
+/* Makes an image; returns its handle or -errno. */
+static inline int pool_image(int fd, struct slotpool_image image)
+{
+	int err = pool_call(fd, SLOTPOOL_IMAGE, &image);
+
+	return err ? err : (int)image.image;
+}
+
+static inline int pool_image_of_memory(int fd, uint64_t length,
+				       const struct slotpool_image_range *ranges,
+				       uint32_t nr_ranges)
+{
+	return pool_image(fd, (struct slotpool_image){
+				      .flags = SLOTPOOL_IMAGE_MEMORY,
+				      .length = length,
+				      .ranges = (uintptr_t)ranges,
+				      .nr_ranges = nr_ranges,
+			      });
+}
+
+static inline int pool_image_of_file(int fd, uint64_t length, int file)
+{
+	return pool_image(fd, (struct slotpool_image){
+				      .flags = SLOTPOOL_IMAGE_FILE,
+				      .length = length,
+				      .fd = file,
+				      .file_length = length,
+			      });
+}
+
+static inline int pool_snapshot(int fd, uint32_t slot)
+{
+	return pool_image(fd, (struct slotpool_image){ .flags = SLOTPOOL_IMAGE_SLOT,
+						       .slot = slot });
+}
+
+/* Returns a file descriptor or -errno. */
+static inline int pool_export(int fd, uint32_t image)
+{
+	struct slotpool_export argument = { .image = image };
+	int err = pool_call(fd, SLOTPOOL_EXPORT, &argument);
+
+	return err ? err : argument.fd;
+}
+
+/* Returns a handle or -errno. */
+static inline int pool_import(int fd, int file)
+{
+	struct slotpool_import argument = { .fd = file };
+	int err = pool_call(fd, SLOTPOOL_IMPORT, &argument);
+
+	return err ? err : (int)argument.image;
+}
+
+/* Returns slots purged or -errno. */
+static inline int pool_release(int fd, uint32_t image)
+{
+	struct slotpool_release argument = { .image = image };
+	int err = pool_call(fd, SLOTPOOL_RELEASE, &argument);
+
+	return err ? err : (int)argument.purged;
+}
+
+/* Returns a memfd with some bytes, sealed if that is wanted, or -1. */
+static inline int pool_memfd(const void *bytes, size_t length, bool sealed)
+{
+	int file = memfd_create("image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (file < 0)
+		return -1;
+	if (write(file, bytes, length) == (ssize_t)length &&
+	    (!sealed || !fcntl(file, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK)))
+		return file;
+	close(file);
+	return -1;
+}
+
 /* Returns bytes held or -errno. */
 static inline int64_t pool_free_flags(int fd, uint32_t slot, uint32_t flags)
 {
@@ -188,6 +271,7 @@ static inline bool pool_is_idle(void)
 	close(fd);
 	return !stat.used_slots && !stat.warm_slots && stat.cold_slots == info.nr_slots &&
 	       !stat.held_pages && !stat.committed_pages && !stat.lost_pages &&
+	       !stat.images && !stat.image_pages && !stat.image_charged_pages &&
 	       stat.reserve_free_pages == info.reserve_pages;
 }
 

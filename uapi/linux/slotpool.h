@@ -45,15 +45,26 @@
 #define SLOTPOOL_PURGE	_IO(SLOTPOOL_IOC_MAGIC, 0x05)
 #define SLOTPOOL_LIST	_IO(SLOTPOOL_IOC_MAGIC, 0x06)
 #define SLOTPOOL_STAT	_IO(SLOTPOOL_IOC_MAGIC, 0x07)
+#define SLOTPOOL_IMAGE	_IO(SLOTPOOL_IOC_MAGIC, 0x08)
+#define SLOTPOOL_EXPORT	_IO(SLOTPOOL_IOC_MAGIC, 0x09)
+#define SLOTPOOL_IMPORT	_IO(SLOTPOOL_IOC_MAGIC, 0x0a)
+#define SLOTPOOL_RELEASE _IO(SLOTPOOL_IOC_MAGIC, 0x0b)
 
 /**
  * enum slotpool_feature - bits of &struct slotpool_info.features
  * @SLOTPOOL_FEATURE_OVERCOMMIT: The pool takes pages beyond its reserve from
  *	the system, charged to the process that touches them. Without it every
  *	page comes from the reserve, and ALLOC and RESIZE commit to them.
+ * @SLOTPOOL_FEATURE_STRICT: FREE unmaps the slot, so that every later access
+ *	to it raises SIGSEGV.
+ * @SLOTPOOL_FEATURE_DIRTY_BITS: The kernel tells which pages were written, so
+ *	that finding those that aren't written any more takes no page fault.
+ *	Without it a slot is unmapped to find out.
  */
 enum slotpool_feature {
 	SLOTPOOL_FEATURE_OVERCOMMIT = 1 << 0,
+	SLOTPOOL_FEATURE_STRICT = 1 << 1,
+	SLOTPOOL_FEATURE_DIRTY_BITS = 1 << 2,
 };
 
 /**
@@ -76,6 +87,11 @@ enum slotpool_feature {
  *	separately
  * @page_size: out: granularity of limits and commitments in bytes
  * @__reserved: Must be 0.
+ * @max_unused_warm_bytes: out: bytes that warm slots may hold together; above
+ *	that the least recently used of them give their memory up
+ * @max_image_bytes: out: bytes that one image may store
+ * @max_client_image_bytes: out: bytes that the images of one client may store
+ * @max_pool_image_bytes: out: bytes that all images may store
  *
  * Changes nothing and binds nothing.
  */
@@ -93,6 +109,10 @@ struct slotpool_info {
 	__u32 nr_shards;
 	__u32 page_size;
 	__u32 __reserved;
+	__aligned_u64 max_unused_warm_bytes;
+	__aligned_u64 max_image_bytes;
+	__aligned_u64 max_client_image_bytes;
+	__aligned_u64 max_pool_image_bytes;
 };
 
 /**
@@ -101,12 +121,16 @@ struct slotpool_info {
  *	the flag the slot gets none.
  * @SLOTPOOL_ALLOC_EXACT: Take the slot &struct slotpool_alloc.slot.
  * @SLOTPOOL_ALLOC_LIMIT: &struct slotpool_alloc.limit counts; without the
- *	flag the limit is the slot's size.
+ *	flag the limit is the image's length, or without an image the slot's
+ *	size.
  * @SLOTPOOL_ALLOC_COMMIT: &struct slotpool_alloc.commit counts; without the
  *	flag the commitment is the limit, or nothing in a pool that
  *	overcommits.
  * @SLOTPOOL_ALLOC_KEEP: &struct slotpool_alloc.keep counts; without the flag
  *	it is the pool's keep_bytes.
+ * @SLOTPOOL_ALLOC_IMAGE: The slot starts as the image
+ *	&struct slotpool_alloc.image, which is also its affinity; not with KEY.
+ *	Without the flag it starts as zeros.
  */
 enum slotpool_alloc_flags {
 	SLOTPOOL_ALLOC_KEY = 1 << 0,
@@ -114,6 +138,7 @@ enum slotpool_alloc_flags {
 	SLOTPOOL_ALLOC_LIMIT = 1 << 2,
 	SLOTPOOL_ALLOC_COMMIT = 1 << 3,
 	SLOTPOOL_ALLOC_KEEP = 1 << 4,
+	SLOTPOOL_ALLOC_IMAGE = 1 << 5,
 };
 
 /**
@@ -126,6 +151,20 @@ enum slotpool_placement {
 	SLOTPOOL_PLACED_AFFINE = 0,
 	SLOTPOOL_PLACED_RECYCLED = 1,
 	SLOTPOOL_PLACED_COLD = 2,
+};
+
+/**
+ * enum slotpool_contents - what ALLOC found in the slot
+ * @SLOTPOOL_CONTENTS_NEW: The slot held nothing, or was emptied: each page is
+ *	set up when it is touched.
+ * @SLOTPOOL_CONTENTS_KEPT: The slot already was what was asked for, the image
+ *	or zeros: the memory that earlier instances wrote is still there.
+ *
+ * Either way the slot's contents are those of its image when ALLOC returns.
+ */
+enum slotpool_contents {
+	SLOTPOOL_CONTENTS_NEW = 0,
+	SLOTPOOL_CONTENTS_KEPT = 1,
 };
 
 /**
@@ -144,12 +183,16 @@ enum slotpool_placement {
  * @placement: out: enum slotpool_placement
  * @offset: out: where the slot begins in a mapping of the whole pool, in
  *	bytes: @slot * slot_stride
+ * @image: a handle of an image, with SLOTPOOL_ALLOC_IMAGE
+ * @contents: out: enum slotpool_contents
  *
- * The slot reads as zeros up to its limit.
+ * Up to its limit the slot reads as its image, and as zeros where that stores
+ * nothing or there is none.
  *
  * EINVAL	a size is not a multiple of the page size, the limit is above
  *		the slot's size, the commitment is above the limit, the slot is
- *		not one of the pool's
+ *		not one of the pool's, KEY and IMAGE are both set
+ * ENOENT	the client has no such image
  * EOPNOTSUPP	a commitment in a pool that overcommits
  * EBUSY	EXACT, and the slot is in use
  * ENOSPC	no slot is free
@@ -167,6 +210,8 @@ struct slotpool_alloc {
 	__u32 slot;
 	__u32 placement;
 	__aligned_u64 offset;
+	__u32 image;
+	__u32 contents;
 };
 
 /**
@@ -177,8 +222,8 @@ struct slotpool_alloc {
  * @__reserved: Must be 0.
  * @held: out: bytes of memory that the slot still holds
  *
- * The slot reads as zeros again, and its limit and commitment are those of
- * its ALLOC, or the lowest that RESIZE has set since. It stays allocated. What
+ * The slot is its image again, and its limit and commitment are those of its
+ * ALLOC, or the lowest that RESIZE has set since. It stays allocated. What
  * the client's own threads write to the slot meanwhile stays in the slot or is
  * lost.
  *
@@ -254,8 +299,8 @@ enum slotpool_resize_flags {
  * @commit: as in &struct slotpool_alloc
  * @old_limit: out: the limit before, in bytes
  *
- * Pages above a lower limit are given back: they read as zeros when the limit
- * is raised again.
+ * Pages above a lower limit are given back: they are those of the image, or
+ * zeros, when the limit is raised again.
  *
  * EINVAL	as for SLOTPOOL_ALLOC
  * EOPNOTSUPP	as for SLOTPOOL_ALLOC
@@ -278,10 +323,13 @@ struct slotpool_resize {
  * @SLOTPOOL_PURGE_KEY: the free slots with the affinity
  *	&struct slotpool_purge.key
  * @SLOTPOOL_PURGE_SLOT: the free slot &struct slotpool_purge.slot
+ * @SLOTPOOL_PURGE_IMAGE: the free slots with the affinity
+ *	&struct slotpool_purge.image
  */
 enum slotpool_purge_flags {
 	SLOTPOOL_PURGE_KEY = 1 << 0,
 	SLOTPOOL_PURGE_SLOT = 1 << 1,
+	SLOTPOOL_PURGE_IMAGE = 1 << 2,
 };
 
 /**
@@ -292,10 +340,13 @@ enum slotpool_purge_flags {
  * @key: an affinity, with SLOTPOOL_PURGE_KEY
  * @slot: a slot, with SLOTPOOL_PURGE_SLOT
  * @purged: out: slots whose memory was given back; they are cold now
+ * @image: a handle of an image, with SLOTPOOL_PURGE_IMAGE
+ * @__reserved: Must be 0.
  *
  * Slots in use are not touched.
  *
  * EINVAL	the slot is not one of the pool's; more than one flag
+ * ENOENT	PURGE_IMAGE, and the client has no such image
  * ENOENT	PURGE_SLOT, and the slot is not warm or was last used by another
  *		client
  */
@@ -305,15 +356,19 @@ struct slotpool_purge {
 	__aligned_u64 key;
 	__u32 slot;
 	__u32 purged;
+	__u32 image;
+	__u32 __reserved;
 };
 
 /**
  * enum slotpool_list_flags - flags of an entry of SLOTPOOL_LIST
  * @SLOTPOOL_LIST_KEY: the slot has an affinity,
  *	&struct slotpool_list_entry.key
+ * @SLOTPOOL_LIST_IMAGE: the slot has an image, &struct slotpool_list_entry.image
  */
 enum slotpool_list_flags {
 	SLOTPOOL_LIST_KEY = 1 << 0,
+	SLOTPOOL_LIST_IMAGE = 1 << 1,
 };
 
 /**
@@ -324,6 +379,8 @@ enum slotpool_list_flags {
  * @limit: its limit in bytes
  * @commit: its commitment in bytes
  * @held: bytes of memory that it holds
+ * @image: handle of its image, 0 without one; the handle may have been released
+ * @__reserved: 0
  */
 struct slotpool_list_entry {
 	__u32 slot;
@@ -332,6 +389,8 @@ struct slotpool_list_entry {
 	__aligned_u64 limit;
 	__aligned_u64 commit;
 	__aligned_u64 held;
+	__u32 image;
+	__u32 __reserved;
 };
 
 /**
@@ -380,11 +439,25 @@ struct slotpool_list {
  * @refused_faults: out: accesses to a guard, beyond a limit, or to a slot of
  *	somebody else
  * @evictions: out: warm slots that gave their memory up because somebody
- *	else needed it
+ *	else needed it, or because warm slots held too much together
  * @client_pages: out: private and promised pages of this client
+ * @warm_pages: out: private pages of warm slots
+ * @decay_samples: out: resets that looked which pages had been written
+ * @decayed_pages: out: pages given back because they had not been
+ * @prepared_pages: out: pages that the first fault of a slot set up before
+ *	they were touched, because earlier instances of the image wrote them
+ * @images: out: images that exist
+ * @image_pages: out: pages that they store in memory
+ * @image_charged_pages: out: pages that they may store, as max_pool_image_bytes
+ *	bounds them; more than @image_pages while files are not read in full
+ * @image_reads: out: pages of images read from their files when needed
+ * @image_drops: out: of these, pages given back because no slot used the image
+ * @client_images: out: images of which this client has a handle
+ * @client_image_pages: out: pages that these may store, as
+ *	max_client_image_bytes bounds them
  *
  * The gauges and counters are read one after the other, not in one instant;
- * all but @client_pages are the whole pool's and count from its creation.
+ * all but the client's own are the whole pool's and count from its creation.
  * Changes nothing and binds nothing.
  */
 struct slotpool_stat {
@@ -409,6 +482,170 @@ struct slotpool_stat {
 	__aligned_u64 refused_faults;
 	__aligned_u64 evictions;
 	__aligned_u64 client_pages;
+	__aligned_u64 warm_pages;
+	__aligned_u64 decay_samples;
+	__aligned_u64 decayed_pages;
+	__aligned_u64 prepared_pages;
+	__aligned_u64 images;
+	__aligned_u64 image_pages;
+	__aligned_u64 image_charged_pages;
+	__aligned_u64 image_reads;
+	__aligned_u64 image_drops;
+	__aligned_u64 client_images;
+	__aligned_u64 client_image_pages;
+};
+
+/* More ranges than that are refused. */
+#define SLOTPOOL_IMAGE_MAX_RANGES 65536
+
+/**
+ * enum slotpool_image_flags - flags of SLOTPOOL_IMAGE, exactly one
+ * @SLOTPOOL_IMAGE_MEMORY: copy ranges of the caller's memory; zeros between
+ *	them
+ * @SLOTPOOL_IMAGE_FILE: take a range of a regular file; zeros around it. A
+ *	memfd sealed with F_SEAL_WRITE and F_SEAL_SHRINK is read page by page
+ *	when slots need it, any other file at once.
+ * @SLOTPOOL_IMAGE_SLOT: copy a slot as it stands, up to its limit: a snapshot
+ */
+enum slotpool_image_flags {
+	SLOTPOOL_IMAGE_MEMORY = 1 << 0,
+	SLOTPOOL_IMAGE_FILE = 1 << 1,
+	SLOTPOOL_IMAGE_SLOT = 1 << 2,
+};
+
+/**
+ * struct slotpool_image_range - memory that becomes a part of an image
+ * @offset: where it begins in the slot, in bytes
+ * @length: how long it is, in bytes
+ * @address: where it is now
+ */
+struct slotpool_image_range {
+	__aligned_u64 offset;
+	__aligned_u64 length;
+	__aligned_u64 address;
+};
+
+/**
+ * struct slotpool_image - argument of SLOTPOOL_IMAGE: make an image
+ * @size: sizeof(struct slotpool_image)
+ * @flags: enum slotpool_image_flags
+ * @length: in: the image's length in bytes, a multiple of the page size and not
+ *	above the slot size; with IMAGE_SLOT 0; out: the image's length
+ * @ranges: address of an array of &struct slotpool_image_range in any order,
+ *	with IMAGE_MEMORY
+ * @offset: where the file's range begins in the slot, with IMAGE_FILE
+ * @file_offset: where the range begins in the file
+ * @file_length: the range's length in bytes
+ * @nr_ranges: the array's length
+ * @fd: a file open for reading, with IMAGE_FILE
+ * @slot: a slot that the client owns, with IMAGE_SLOT
+ * @image: out: a handle, valid for this client until RELEASE
+ * @stored: out: bytes that the image stores in memory now; pages of zeros are
+ *	not stored
+ *
+ * An image never changes: neither does what was copied follow its source. Its
+ * memory is charged to the caller's cgroup. A slot of which a snapshot is taken
+ * stays as it is; what its own threads write meanwhile is in the snapshot or
+ * isn't.
+ *
+ * EINVAL	not exactly one flag; a field that belongs to another flag is
+ *		not zero; the length is not a multiple of the page size or
+ *		above the slot size; ranges overlap, wrap around or reach
+ *		beyond the length; more than SLOTPOOL_IMAGE_MAX_RANGES; the fd
+ *		is not that of a regular file that can be read in the kernel;
+ *		the slot is not one of the pool's
+ * EFAULT	the array or a range can't be read
+ * EBADF	the fd is not open for reading
+ * ENODATA	the file ends before its range does
+ * EIO		the file can't be read
+ * ENOENT	the client doesn't own the slot
+ * EFBIG	the image would store more than max_image_bytes
+ * EDQUOT	the client's images would store more than
+ *		max_client_image_bytes
+ * ENOSPC	all images would store more than max_pool_image_bytes, or the
+ *		pool has no handle left
+ * ENOMEM	the kernel, or the caller's cgroup, is out of memory
+ * EINTR	the process is being killed
+ */
+struct slotpool_image {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 length;
+	__aligned_u64 ranges;
+	__aligned_u64 offset;
+	__aligned_u64 file_offset;
+	__aligned_u64 file_length;
+	__u32 nr_ranges;
+	__s32 fd;
+	__u32 slot;
+	__u32 image;
+	__aligned_u64 stored;
+};
+
+/**
+ * struct slotpool_export - argument of SLOTPOOL_EXPORT: an image as a file
+ * @size: sizeof(struct slotpool_export)
+ * @flags: Must be 0.
+ * @image: a handle
+ * @fd: out: a new file descriptor, close-on-exec
+ *
+ * Who has the descriptor can IMPORT the image, in any process that can open the
+ * pool. The image exists as long as a handle, a descriptor or a slot of it does.
+ *
+ * ENOENT	the client has no such image
+ * EMFILE	the process has no descriptor left
+ * ENFILE	the system has no file left
+ * ENOMEM	the kernel is out of memory
+ */
+struct slotpool_export {
+	__u32 size;
+	__u32 flags;
+	__u32 image;
+	__s32 fd;
+};
+
+/**
+ * struct slotpool_import - argument of SLOTPOOL_IMPORT: a handle of an image
+ * @size: sizeof(struct slotpool_import)
+ * @flags: Must be 0.
+ * @fd: a descriptor from SLOTPOOL_EXPORT; not needed afterwards
+ * @image: out: the handle
+ * @length: out: the image's length in bytes
+ *
+ * A client that has the image gets the handle that it has; each IMPORT asks for
+ * a RELEASE of its own.
+ *
+ * EBADF	the fd is not open
+ * EINVAL	the fd is not that of an image
+ * EDQUOT	the client's images would store more than
+ *		max_client_image_bytes
+ * ENOMEM	the kernel is out of memory
+ */
+struct slotpool_import {
+	__u32 size;
+	__u32 flags;
+	__s32 fd;
+	__u32 image;
+	__aligned_u64 length;
+};
+
+/**
+ * struct slotpool_release - argument of SLOTPOOL_RELEASE: give up a handle
+ * @size: sizeof(struct slotpool_release)
+ * @flags: Must be 0.
+ * @image: the handle
+ * @purged: out: slots that became cold
+ *
+ * As often as the client got the handle; the last RELEASE gives the memory of
+ * its free slots of the image back. Slots in use keep the image.
+ *
+ * ENOENT	the client has no such image
+ */
+struct slotpool_release {
+	__u32 size;
+	__u32 flags;
+	__u32 image;
+	__u32 purged;
 };
 
 #endif /* _UAPI_LINUX_SLOTPOOL_H */

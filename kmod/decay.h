@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SLOTPOOL_DECAY_H
+#define SLOTPOOL_DECAY_H
+
+#include <linux/atomic.h>
+#include <linux/fs.h>
+#include <linux/xarray.h>
+
+/* In a slot's pages: written during the instance that was watched */
+#define DECAY_WRITTEN XA_MARK_0
+
+/**
+ * struct decay_budget - how often the slots of a pool may be watched
+ * @max_samples: invariant: samples a second; 0 never
+ * @start: when the current second began, in jiffies
+ * @left: samples left in it
+ */
+struct decay_budget {
+	unsigned int max_samples;
+	unsigned long start;
+	atomic_t left;
+};
+
+/**
+ * struct decay - when to look which pages of a slot are still written
+ * @interval: resets from one sample to the next
+ * @nr_resets: resets since the last one
+ * @nr_pages: private pages after the last reset
+ * @watching: what is written is being recorded until the next reset
+ *
+ * The slot's mutex protects it.
+ */
+struct decay {
+	unsigned int interval;
+	unsigned int nr_resets;
+	unsigned long nr_pages;
+	bool watching;
+};
+
+void decay_budget_init(struct decay_budget *budget, unsigned int max_samples);
+void decay_start(struct decay *decay);
+bool decay_watch_new(struct decay *decay, struct decay_budget *budget);
+bool decay_sample(struct decay *decay, struct address_space *mapping, pgoff_t first,
+		  struct xarray *pages);
+void decay_adapt(struct decay *decay, bool decayed);
+bool decay_watch(struct decay *decay, struct decay_budget *budget,
+		 struct address_space *mapping, pgoff_t first, struct xarray *pages,
+		 unsigned long nr_pages);
+
+#endif /* SLOTPOOL_DECAY_H */
