@@ -118,6 +118,9 @@ selftests: user
 $(addprefix check-vm-,$(SERIES)): check-vm-%: selftests
 	@$(MAKE) module KERNEL=$*
 	@$(call kbuild,$*/modules,$(TEST_MODULE_SOURCES),$(CACHE)/linux-$*/headers)
+	@$(call kbuild,$*-without-dirty-bits,$(MODULE_SOURCES),$(CACHE)/linux-$*/headers,\
+		KCFLAGS=-DSLOTPOOL_WITHOUT_DIRTY_BITS)
+	@install -D -t $(BUILD)/guest/without-dirty-bits $(BUILD)/$*-without-dirty-bits/slotpool.ko
 	@install -D -t $(BUILD)/guest/bin $(addprefix $(BUILD)/userspace/,$(GUEST_TOOLS))
 	@selftests/vm/run.sh --kernel $* --files $(BUILD)/guest --result $(call result,$*) -- \
 		$(test_programs)

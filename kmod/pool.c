@@ -647,13 +647,15 @@ int pool_free(struct pool *pool, struct pool_client *client, u32 index, bool dec
 
 	if (!slot)
 		return -ENOENT;
-	if (!decommit) {
-		slot_vacate(slot);
-		/* It would be too much even alone. */
-		decommit = slot_held(slot) > max_bytes;
-	}
 	if (decommit)
+		slot_learn(slot);
+	else
+		slot_vacate(slot);
+	/* It may be too much even alone. */
+	if (decommit || slot_held(slot) > max_bytes) {
 		slot_decommit(slot);
+		decommit = true;
+	}
 	*held = slot_held(slot);
 	nr_pages = slot->nr_pages;
 	nr_borrowed = slot->nr_borrowed;

@@ -348,24 +348,35 @@ static void slot_trim(struct slot *slot)
 	slot_drop(slot, &above);
 }
 
-/* Remembers which pages the instance that has ended wrote, where that is known. */
-static void slot_learn(struct slot *slot, bool sampled)
+/**
+ * slot_learn() - find out which pages the instance wrote that ends now
+ * @slot: an allocated slot
+ *
+ * Tells it to the image, which has other slots set up what was written.
+ *
+ * Context: Process context, holding &slot.lock. May sleep.
+ * Return: Whether it is known; then the pages written have the mark
+ * DECAY_WRITTEN.
+ */
+bool slot_learn(struct slot *slot)
 {
+	bool sampled = decay_sample(&slot->decay, slot->client->mapping, slot->first,
+				    &slot->by_index);
+	/* All that a slot has which was empty is what its instance touched. */
+	bool all_touched = slot->first_life && !slot->nr_prepared && !sampled;
 	unsigned long index;
 	void *page;
 
 	lockdep_assert_held(&slot->lock);
 
-	if (!slot->image)
-		return;
-	if (!sampled) {
-		/* All that it has is what the instance touched. */
-		if (!slot->first_life || slot->nr_prepared)
-			return;
+	slot->first_life = false;
+	if (slot->image && all_touched) {
 		xa_for_each(&slot->by_index, index, page)
 			xa_set_mark(&slot->by_index, index, DECAY_WRITTEN);
 	}
-	image_learn(slot->image, &slot->by_index, DECAY_WRITTEN);
+	if (slot->image && (all_touched || sampled))
+		image_learn(slot->image, &slot->by_index, DECAY_WRITTEN);
+	return sampled;
 }
 
 /* Makes the slot read as its image again by copying it over what is kept. */
@@ -384,10 +395,7 @@ static void slot_restore(struct slot *slot)
 
 	lockdep_assert_held(&slot->lock);
 
-	sampled = decay_sample(&slot->decay, mapping, slot->first, &slot->by_index);
-	slot_learn(slot, sampled);
-	slot->first_life = false;
-
+	sampled = slot_learn(slot);
 	list_for_each_entry_safe(page, next, &slot->pages, lru) {
 		bool decayed = sampled &&
 			       !xa_get_mark(&slot->by_index, page->index, DECAY_WRITTEN);

@@ -154,6 +154,7 @@ struct slot *slot_client_next(struct slot_client *client);
 int slot_assign(struct slot *slot, struct slot_client *client, const struct slot_terms *terms,
 		bool *kept);
 int slot_resize(struct slot *slot, unsigned long limit, unsigned long commit);
+bool slot_learn(struct slot *slot);
 void slot_reset(struct slot *slot);
 void slot_vacate(struct slot *slot);
 void slot_decommit(struct slot *slot);

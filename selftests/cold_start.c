@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Cold start: the first fault of a slot sets up what earlier instances of its
+ * image wrote.
+ */
+#include <sys/resource.h>
+
+#include "pool.h"
+#include "segv.h"
+#include "kselftest_harness.h"
+
+#define PAGE 4096L
+#define SLOT_PAGES 512L
+#define SLOT (SLOT_PAGES * PAGE)
+#define STRIDE (2 * SLOT)
+#define NR_SLOTS 4
+#define GEOMETRY "nr_slots=4 slot_size=2M nr_shards=1 keep_bytes=2M max_unused_warm_slots=4 "
+
+/* What an instance writes, scattered; and what it only reads */
+#define NR_WRITTEN 64
+#define STEP 7
+#define READ_PAGE 500L
+
+struct scene {
+	int fd;
+	char *base;
+	int image;
+	int other;
+};
+
+FIXTURE(cold_start)
+{
+	struct scene scene;
+};
+
+static int image_of(int fd, char value)
+{
+	static char bytes[SLOT];
+	struct slotpool_image_range range = { .length = SLOT, .address = (uintptr_t)bytes };
+
+	memset(bytes, value, SLOT);
+	return pool_image_of_memory(fd, SLOT, &range, 1);
+}
+
+static void start(struct __test_metadata *_metadata, struct scene *scene, const char *parameters)
+{
+	pool_unload();
+	ASSERT_EQ(0, pool_load(parameters));
+	scene->fd = pool_open();
+	ASSERT_GE(scene->fd, 0);
+	scene->base = pool_map(scene->fd, 0, NR_SLOTS);
+	ASSERT_NE(MAP_FAILED, scene->base);
+	scene->image = image_of(scene->fd, 'i');
+	ASSERT_GT(scene->image, 0);
+	scene->other = image_of(scene->fd, 'o');
+	ASSERT_GT(scene->other, 0);
+}
+
+FIXTURE_SETUP(cold_start)
+{
+	start(_metadata, &self->scene, GEOMETRY "reserve_pages=2048");
+}
+
+FIXTURE_TEARDOWN(cold_start)
+{
+	EXPECT_EQ(0, munmap(self->scene.base, NR_SLOTS * STRIDE));
+	EXPECT_EQ(0, close(self->scene.fd));
+	EXPECT_TRUE(pool_is_idle());
+	EXPECT_EQ(0, pool_unload());
+}
+
+static long minor_faults(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return usage.ru_minflt;
+}
+
+/* Writes pages and reads one; returns the page faults, or -1 after a wrong byte. */
+static long live(char *memory, int nr_written, int step)
+{
+	long faults = minor_faults();
+	int i;
+
+	for (i = 0; i < nr_written; i++) {
+		if (memory[i * step * PAGE] != 'i' || memory[i * step * PAGE + PAGE - 1] != 'i')
+			return -1;
+		memory[i * step * PAGE] = 'x';
+	}
+	return memory[READ_PAGE * PAGE] == 'i' ? minor_faults() - faults : -1;
+}
+
+/* A life in a slot that held nothing. */
+static long live_cold(const struct scene *scene, int nr_written)
+{
+	int slot = pool_alloc_image(scene->fd, scene->image);
+	long faults = slot < 0 ? -1 : live(scene->base + slot * STRIDE, nr_written, STEP);
+
+	return pool_free_flags(scene->fd, slot, SLOTPOOL_FREE_DECOMMIT) ? -1 : faults;
+}
+
+TEST_F(cold_start, takes_two_faults_from_the_second_instance_on)
+{
+	struct slotpool_stat before, after;
+
+	ASSERT_GE(live_cold(&self->scene, NR_WRITTEN), NR_WRITTEN);
+	before = pool_stat(self->scene.fd);
+	/* One for what is written, and one for what is read. */
+	ASSERT_EQ(2, live_cold(&self->scene, NR_WRITTEN));
+	after = pool_stat(self->scene.fd);
+	ASSERT_EQ(before.prepared_pages + NR_WRITTEN, after.prepared_pages);
+	/* The fault that did it was none of a write. */
+	ASSERT_EQ(before.write_faults, after.write_faults);
+}
+
+TEST_F(cold_start, sets_up_recycled_slots_too)
+{
+	struct slotpool_alloc alloc = {
+		.flags = SLOTPOOL_ALLOC_IMAGE | SLOTPOOL_ALLOC_EXACT,
+		.image = self->scene.image,
+	};
+
+	ASSERT_GE(live_cold(&self->scene, NR_WRITTEN), NR_WRITTEN);
+	ASSERT_EQ(0, pool_alloc_image(self->scene.fd, self->scene.other));
+	memset(self->scene.base, 'y', 9 * PAGE);
+	ASSERT_EQ(9 * PAGE, pool_free(self->scene.fd, 0));
+	ASSERT_EQ(0, pool_call(self->scene.fd, SLOTPOOL_ALLOC, &alloc));
+	ASSERT_EQ(SLOTPOOL_PLACED_RECYCLED, alloc.placement);
+	ASSERT_EQ(2, live(self->scene.base, NR_WRITTEN, STEP));
+}
+
+TEST_F(cold_start, maps_nothing_that_is_only_read)
+{
+	ASSERT_GE(live_cold(&self->scene, NR_WRITTEN), NR_WRITTEN);
+	ASSERT_EQ(0, pool_alloc_image(self->scene.fd, self->scene.image));
+	/* The first fault is that of a page which is read. */
+	ASSERT_EQ('i', self->scene.base[READ_PAGE * PAGE]);
+	ASSERT_EQ(NR_WRITTEN, pool_stat(self->scene.fd).held_pages);
+	ASSERT_EQ(0, live(self->scene.base, NR_WRITTEN, STEP));
+}
+
+TEST_F(cold_start, shows_every_page_as_it_is_in_the_image)
+{
+	long i;
+
+	ASSERT_GE(live_cold(&self->scene, NR_WRITTEN), NR_WRITTEN);
+	ASSERT_EQ(0, pool_alloc_image(self->scene.fd, self->scene.image));
+	for (i = 0; i < SLOT; i++)
+		ASSERT_EQ('i', self->scene.base[i]);
+	memset(self->scene.base, 'x', SLOT);
+	ASSERT_EQ(SLOT, pool_reset(self->scene.fd, 0));
+	for (i = 0; i < SLOT; i++)
+		ASSERT_EQ('i', self->scene.base[i]);
+}
+
+TEST_F(cold_start, gives_back_what_the_instance_did_not_write)
+{
+	ASSERT_GE(live_cold(&self->scene, NR_WRITTEN), NR_WRITTEN);
+	ASSERT_EQ(0, pool_alloc_image(self->scene.fd, self->scene.image));
+	ASSERT_GE(live(self->scene.base, 8, STEP), 0);
+	ASSERT_EQ(NR_WRITTEN, pool_stat(self->scene.fd).held_pages);
+	ASSERT_EQ(8 * PAGE, pool_free(self->scene.fd, 0));
+	ASSERT_EQ(NR_WRITTEN - 8, pool_stat(self->scene.fd).decayed_pages);
+}
+
+TEST_F(cold_start, follows_what_instances_write)
+{
+	struct slotpool_stat before;
+	int i;
+
+	ASSERT_GE(live_cold(&self->scene, NR_WRITTEN), 0);
+	ASSERT_GE(live_cold(&self->scene, NR_WRITTEN), 0);
+	/* Written twice, it has to be missed twice. */
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(2, live_cold(&self->scene, 16));
+	before = pool_stat(self->scene.fd);
+	ASSERT_EQ(2, live_cold(&self->scene, 16));
+	ASSERT_EQ(before.prepared_pages + 16, pool_stat(self->scene.fd).prepared_pages);
+	/* More are written again. */
+	ASSERT_GT(live_cold(&self->scene, 32), 2);
+	ASSERT_EQ(2, live_cold(&self->scene, 32));
+}
+
+TEST_F(cold_start, learns_from_samples_of_warm_slots)
+{
+	int i;
+
+	ASSERT_EQ(0, pool_alloc_image(self->scene.fd, self->scene.image));
+	for (i = 0; i < 200; i++) {
+		ASSERT_GE(live(self->scene.base, 5, STEP), 0);
+		ASSERT_GE(pool_reset(self->scene.fd, 0), 0);
+	}
+	for (i = 0; i < 200; i++) {
+		ASSERT_GE(live(self->scene.base, 9, STEP), 0);
+		ASSERT_GE(pool_reset(self->scene.fd, 0), 0);
+	}
+	ASSERT_EQ(1, pool_alloc_image(self->scene.fd, self->scene.image));
+	ASSERT_LE(live(self->scene.base + STRIDE, 9, STEP), 2);
+}
+
+TEST_F(cold_start, prepares_nothing_above_the_limit_or_beyond_keep)
+{
+	struct slotpool_alloc alloc = {
+		.flags = SLOTPOOL_ALLOC_IMAGE | SLOTPOOL_ALLOC_LIMIT,
+		.image = self->scene.image,
+		.limit = 10 * STEP * PAGE,
+	};
+
+	ASSERT_GE(live_cold(&self->scene, NR_WRITTEN), NR_WRITTEN);
+	ASSERT_EQ(0, pool_alloc(self->scene.fd, alloc));
+	ASSERT_EQ('i', self->scene.base[0]);
+	ASSERT_EQ(10, pool_stat(self->scene.fd).held_pages);
+	ASSERT_EQ(SIGSEGV, segv_read(self->scene.base + 10 * STEP * PAGE));
+	ASSERT_EQ(0, pool_free_flags(self->scene.fd, 0, SLOTPOOL_FREE_DECOMMIT));
+
+	/* That one wrote nothing. */
+	ASSERT_GE(live_cold(&self->scene, NR_WRITTEN), 0);
+	alloc.flags |= SLOTPOOL_ALLOC_KEEP;
+	alloc.limit = SLOT;
+	alloc.keep = 3 * PAGE;
+	ASSERT_EQ(0, pool_alloc(self->scene.fd, alloc));
+	ASSERT_EQ('i', self->scene.base[0]);
+	ASSERT_EQ(3, pool_stat(self->scene.fd).held_pages);
+}
+
+TEST_F(cold_start, maps_what_the_mapping_has_room_for)
+{
+	long faults;
+	char *part;
+	int i;
+
+	ASSERT_GE(live_cold(&self->scene, NR_WRITTEN), NR_WRITTEN);
+	/* Pages 70 to 139, of which 10 are written */
+	part = mmap(NULL, 70 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, self->scene.fd, 70 * PAGE);
+	ASSERT_NE(MAP_FAILED, part);
+	ASSERT_EQ(0, pool_alloc_image(self->scene.fd, self->scene.image));
+	ASSERT_EQ('i', part[0]);
+	ASSERT_EQ(NR_WRITTEN, pool_stat(self->scene.fd).held_pages);
+	faults = minor_faults();
+	for (i = 0; i < 10; i++)
+		part[i * STEP * PAGE] = 'x';
+	ASSERT_EQ(faults, minor_faults());
+	for (i = 0; i < 10; i++)
+		ASSERT_EQ('x', self->scene.base[(70 + i * STEP) * PAGE]);
+	ASSERT_EQ(0, munmap(part, 70 * PAGE));
+}
+
+/* A pool that commits: what is prepared must not use up what was promised. */
+TEST_F(cold_start, takes_nothing_from_a_commitment)
+{
+	struct slotpool_alloc alloc = {
+		.flags = SLOTPOOL_ALLOC_IMAGE | SLOTPOOL_ALLOC_COMMIT,
+		.image = 0,
+		.commit = 20 * PAGE,
+	};
+	int i;
+
+	ASSERT_EQ(0, munmap(self->scene.base, NR_SLOTS * STRIDE));
+	ASSERT_EQ(0, close(self->scene.fd));
+	start(_metadata, &self->scene, GEOMETRY "overcommit=0 reserve_pages=600");
+
+	/* All of the slot is promised: then pages can be prepared. */
+	ASSERT_GE(live_cold(&self->scene, NR_WRITTEN), NR_WRITTEN);
+	ASSERT_EQ(2, live_cold(&self->scene, NR_WRITTEN));
+
+	/* The reserve is used up but for what is promised. */
+	ASSERT_EQ(0, pool_alloc_limit(self->scene.fd, SLOT));
+	alloc.image = self->scene.image;
+	ASSERT_EQ(1, pool_alloc(self->scene.fd, alloc));
+	for (i = 0; i < 20; i++)
+		self->scene.base[STRIDE + (i * STEP + 1) * PAGE] = 'x';
+	ASSERT_EQ(20, pool_stat(self->scene.fd).held_pages);
+}
+
+TEST_F(cold_start, takes_nothing_from_a_quota)
+{
+	int i;
+
+	ASSERT_EQ(0, munmap(self->scene.base, NR_SLOTS * STRIDE));
+	ASSERT_EQ(0, close(self->scene.fd));
+	start(_metadata, &self->scene, GEOMETRY "reserve_pages=2048 max_client_pages=64");
+
+	ASSERT_GE(live_cold(&self->scene, NR_WRITTEN), NR_WRITTEN);
+	ASSERT_EQ(0, pool_alloc_image(self->scene.fd, self->scene.image));
+	for (i = 0; i < 64; i++)
+		self->scene.base[(i * STEP + 1) * PAGE] = 'x';
+	ASSERT_EQ(64, pool_stat(self->scene.fd).held_pages);
+}
+
+TEST_HARNESS_MAIN

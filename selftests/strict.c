@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Strict pools: FREE unmaps, so that whatever touches a slot later traps.
+ */
+#include <sys/resource.h>
+
+#include "pool.h"
+#include "segv.h"
+#include "kselftest_harness.h"
+
+#define PAGE 4096L
+#define SLOT (64 * PAGE)
+#define STRIDE (2 * SLOT)
+#define GEOMETRY "nr_slots=4 slot_size=256K nr_shards=1 max_unused_warm_slots=4 reserve_pages=256 "
+
+FIXTURE(strict)
+{
+	int fd;
+	char *base;
+};
+
+FIXTURE_SETUP(strict)
+{
+	pool_unload();
+	ASSERT_EQ(0, pool_load(GEOMETRY "strict=1"));
+	self->fd = pool_open();
+	ASSERT_GE(self->fd, 0);
+	self->base = pool_map(self->fd, 0, 4);
+	ASSERT_NE(MAP_FAILED, self->base);
+}
+
+FIXTURE_TEARDOWN(strict)
+{
+	EXPECT_EQ(0, munmap(self->base, 4 * STRIDE));
+	EXPECT_EQ(0, close(self->fd));
+	EXPECT_TRUE(pool_is_idle());
+	EXPECT_EQ(0, pool_unload());
+}
+
+TEST_F(strict, a_pool_says_that_it_is)
+{
+	ASSERT_TRUE(pool_info(self->fd).features & SLOTPOOL_FEATURE_STRICT);
+}
+
+TEST_F(strict, every_access_to_a_free_slot_traps)
+{
+	char *second = pool_map(self->fd, 0, 1);
+	long page;
+
+	ASSERT_NE(MAP_FAILED, second);
+	ASSERT_EQ(0, pool_alloc_key(self->fd, 1));
+	memset(self->base, 'x', 32 * PAGE);
+	for (page = 0; page < 64; page++)
+		(void)*(volatile char *)(second + page * PAGE);
+	ASSERT_EQ(32 * PAGE, pool_free(self->fd, 0));
+	for (page = 0; page < 64; page++) {
+		ASSERT_EQ(SIGSEGV, segv_read(self->base + page * PAGE));
+		ASSERT_EQ(SIGSEGV, segv_write(self->base + page * PAGE));
+		ASSERT_EQ(SIGSEGV, segv_read(second + page * PAGE));
+	}
+	ASSERT_EQ(0, munmap(second, STRIDE));
+}
+
+TEST_F(strict, a_slot_keeps_its_memory_and_is_new_for_the_next)
+{
+	struct slotpool_stat before;
+	struct rusage usage;
+	long faults;
+
+	ASSERT_EQ(0, pool_alloc_key(self->fd, 1));
+	memset(self->base, 'x', 32 * PAGE);
+	ASSERT_EQ(32 * PAGE, pool_free(self->fd, 0));
+	before = pool_stat(self->fd);
+	ASSERT_EQ(32, before.held_pages);
+	ASSERT_EQ(0, pool_alloc_key(self->fd, 1));
+	getrusage(RUSAGE_SELF, &usage);
+	faults = usage.ru_minflt;
+	/* One fault maps all that it kept. */
+	memset(self->base, 'y', 32 * PAGE);
+	getrusage(RUSAGE_SELF, &usage);
+	ASSERT_EQ(1, usage.ru_minflt - faults);
+	ASSERT_EQ(32 * PAGE, pool_reset(self->fd, 0));
+	ASSERT_TRUE(pool_all_bytes(self->base, SLOT, 0));
+	ASSERT_EQ(before.reserve_free_pages, pool_stat(self->fd).reserve_free_pages);
+}
+
+TEST_F(strict, a_lower_limit_counts_for_what_was_kept)
+{
+	ASSERT_EQ(0, pool_alloc_key(self->fd, 1));
+	memset(self->base, 'x', SLOT);
+	ASSERT_EQ(SLOT, pool_free(self->fd, 0));
+	ASSERT_EQ(0, pool_alloc(self->fd, (struct slotpool_alloc){
+						  .flags = SLOTPOOL_ALLOC_KEY |
+							   SLOTPOOL_ALLOC_LIMIT,
+						  .key = 1,
+						  .limit = 4 * PAGE }));
+	ASSERT_EQ(4, pool_stat(self->fd).held_pages);
+	ASSERT_TRUE(pool_all_bytes(self->base, 4 * PAGE, 0));
+	ASSERT_EQ(SIGSEGV, segv_read(self->base + 4 * PAGE));
+	ASSERT_EQ(4 * PAGE, pool_resize(self->fd, 0, 0, SLOT));
+	ASSERT_TRUE(pool_all_bytes(self->base, SLOT, 0));
+}
+
+TEST_F(strict, what_is_not_written_any_more_decays)
+{
+	int i;
+
+	ASSERT_EQ(0, pool_alloc_key(self->fd, 1));
+	memset(self->base, 'x', SLOT);
+	for (i = 0; i < 150; i++) {
+		ASSERT_GE(pool_free(self->fd, 0), 0);
+		ASSERT_EQ(0, pool_alloc_key(self->fd, 1));
+		ASSERT_EQ(0, self->base[3 * PAGE]);
+		self->base[3 * PAGE] = 'x';
+		self->base[7 * PAGE] = 'x';
+	}
+	ASSERT_EQ(2, pool_stat(self->fd).held_pages);
+}
+
+TEST_HARNESS_MAIN
