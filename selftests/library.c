@@ -52,6 +52,28 @@ static int alloc_exact(struct slotpool *pool, uint32_t slot)
 	return slotpool_alloc(pool, &alloc);
 }
 
+/* Takes a slot that starts as an image; returns it or -errno. */
+static int alloc_image(struct slotpool *pool, uint32_t image)
+{
+	struct slotpool_alloc alloc = { .flags = SLOTPOOL_ALLOC_IMAGE, .image = image };
+	int ret = slotpool_alloc(pool, &alloc);
+
+	return ret ? ret : (int)alloc.slot;
+}
+
+/* Makes an image of @nr_pages pages of one byte value; returns 0 or -errno. */
+static int image_of_bytes(struct slotpool *pool, char value, size_t nr_pages, uint32_t *image)
+{
+	char bytes[nr_pages * PAGE];
+	struct slotpool_image_range range = {
+		.length = sizeof(bytes),
+		.address = (uintptr_t)bytes,
+	};
+
+	memset(bytes, value, sizeof(bytes));
+	return slotpool_image_memory(pool, &range, 1, sizeof(bytes), image, NULL);
+}
+
 TEST(a_missing_device_is_reported)
 {
 	struct slotpool *pool;
@@ -161,9 +183,12 @@ TEST_F(library, a_request_takes_a_slot_and_gives_it_back)
 
 TEST_F(library, results_that_nobody_wants_are_optional)
 {
+	uint32_t image;
+
 	ASSERT_EQ(0, alloc_exact(self->pool, 3));
 	ASSERT_EQ(0, slotpool_reset(self->pool, 3, NULL));
 	ASSERT_EQ(0, slotpool_resize(self->pool, 3, 0, PAGE, 0, NULL));
+	ASSERT_EQ(0, slotpool_image_slot(self->pool, 3, &image, NULL));
 	ASSERT_EQ(0, slotpool_free(self->pool, 3, 0, NULL));
 }
 
@@ -179,7 +204,7 @@ TEST_F(library, errors_of_the_kernel_are_passed_on)
 	ASSERT_EQ(-ENOENT, slotpool_free(self->pool, 0, 0, &untouched));
 	ASSERT_EQ(-EINVAL, slotpool_free(self->pool, 0, 1U << 31, &untouched));
 	ASSERT_EQ(-ENOENT, slotpool_resize(self->pool, 0, 0, PAGE, 0, &untouched));
-	ASSERT_EQ(-ENOENT, slotpool_purge(self->pool, SLOTPOOL_PURGE_SLOT, 0, 0));
+	ASSERT_EQ(-ENOENT, slotpool_purge_slot(self->pool, 0));
 	ASSERT_EQ(42, untouched);
 
 	for (i = 0; i < NR_SLOTS; i++)
@@ -231,10 +256,162 @@ TEST_F(library, purge_tells_how_many_slots)
 	for (i = 0; i < 6; i++)
 		ASSERT_EQ(0, slotpool_free(self->pool, slots[i], 0, NULL));
 
-	ASSERT_EQ(1, slotpool_purge(self->pool, SLOTPOOL_PURGE_SLOT, 0, slots[0]));
-	ASSERT_EQ(2, slotpool_purge(self->pool, SLOTPOOL_PURGE_KEY, 0, 0));
-	ASSERT_EQ(3, slotpool_purge(self->pool, 0, 0, 0));
-	ASSERT_EQ(0, slotpool_purge(self->pool, 0, 0, 0));
+	ASSERT_EQ(1, slotpool_purge_slot(self->pool, slots[0]));
+	ASSERT_EQ(2, slotpool_purge_key(self->pool, 0));
+	ASSERT_EQ(3, slotpool_purge(self->pool));
+	ASSERT_EQ(0, slotpool_purge(self->pool));
+}
+
+TEST_F(library, an_image_of_memory_has_zeros_between_its_ranges)
+{
+	struct slotpool_image_range ranges[] = {
+		{ .offset = 2 * PAGE + 100, .length = 4, .address = (uintptr_t)"data" },
+		{ .offset = 10, .length = 6, .address = (uintptr_t)"rodata" },
+	};
+	struct slotpool_alloc alloc = { .flags = SLOTPOOL_ALLOC_IMAGE };
+	char expected[3 * PAGE] = { 0 };
+	uint64_t stored = 0;
+	char *memory;
+	int round;
+
+	memcpy(expected + 10, "rodata", 6);
+	memcpy(expected + 2 * PAGE + 100, "data", 4);
+	ASSERT_EQ(0, slotpool_map(self->pool, 0, NR_SLOTS));
+	ASSERT_EQ(0, slotpool_image_memory(self->pool, ranges, 2, sizeof(expected), &alloc.image,
+					   &stored));
+	ASSERT_EQ(2 * PAGE, stored);
+
+	for (round = 0; round < 2; round++) {
+		ASSERT_EQ(0, slotpool_alloc(self->pool, &alloc));
+		ASSERT_EQ(round ? SLOTPOOL_CONTENTS_KEPT : SLOTPOOL_CONTENTS_NEW, alloc.contents);
+		memory = slotpool_address(self->pool, alloc.slot);
+		ASSERT_EQ(0, memcmp(expected, memory, sizeof(expected)));
+		ASSERT_FALSE(pool_can_read(memory + sizeof(expected)));
+		memset(memory, 'x', sizeof(expected));
+		ASSERT_EQ(0, slotpool_reset(self->pool, alloc.slot, NULL));
+		ASSERT_EQ(0, memcmp(expected, memory, sizeof(expected)));
+		memset(memory, 'y', sizeof(expected));
+		ASSERT_EQ(0, slotpool_free(self->pool, alloc.slot, 0, NULL));
+	}
+}
+
+TEST_F(library, an_image_of_a_file_has_the_range_asked_for)
+{
+	int file = memfd_create("image", MFD_CLOEXEC);
+	char expected[2 * PAGE] = { 0 };
+	uint64_t stored = 0;
+	uint32_t image = 0;
+	int slot;
+
+	ASSERT_EQ(10, pwrite(file, "0123456789", 10, 0));
+	memcpy(expected + PAGE + 7, "345", 3);
+	ASSERT_EQ(0, slotpool_image_file(self->pool, file, 3, 3, PAGE + 7, sizeof(expected), &image,
+					 &stored));
+	ASSERT_EQ(PAGE, stored);
+	ASSERT_EQ(0, close(file));
+
+	ASSERT_EQ(0, slotpool_map(self->pool, 0, NR_SLOTS));
+	slot = alloc_image(self->pool, image);
+	ASSERT_GE(slot, 0);
+	ASSERT_EQ(0, memcmp(expected, slotpool_address(self->pool, slot), sizeof(expected)));
+}
+
+TEST_F(library, an_image_of_a_slot_is_a_snapshot)
+{
+	uint64_t stored = 0, old = 0;
+	uint32_t image = 0;
+	char *memory;
+	int slot;
+
+	ASSERT_EQ(0, slotpool_map(self->pool, 0, NR_SLOTS));
+	ASSERT_EQ(0, alloc_exact(self->pool, 3));
+	ASSERT_EQ(0, slotpool_resize(self->pool, 3, 0, 4 * PAGE, 0, NULL));
+	memory = slotpool_address(self->pool, 3);
+	memset(memory + PAGE, 's', PAGE);
+	ASSERT_EQ(0, slotpool_image_slot(self->pool, 3, &image, &stored));
+	ASSERT_EQ(PAGE, stored);
+	memset(memory, 'x', 4 * PAGE);
+
+	slot = alloc_image(self->pool, image);
+	ASSERT_GE(slot, 0);
+	memory = slotpool_address(self->pool, slot);
+	ASSERT_TRUE(pool_all_bytes(memory, PAGE, 0));
+	ASSERT_TRUE(pool_all_bytes(memory + PAGE, PAGE, 's'));
+	ASSERT_TRUE(pool_all_bytes(memory + 2 * PAGE, 2 * PAGE, 0));
+	ASSERT_EQ(0, slotpool_resize(self->pool, slot, SLOTPOOL_RESIZE_GROW_ONLY, 0, 0, &old));
+	ASSERT_EQ(4 * PAGE, old);
+}
+
+TEST_F(library, an_exported_image_is_imported_by_another_client)
+{
+	uint32_t image = 0, imported = 0, again = 0;
+	struct slotpool *other;
+	uint64_t length = 0;
+	int fd, slot;
+
+	ASSERT_EQ(0, image_of_bytes(self->pool, 'i', 2, &image));
+	fd = slotpool_export(self->pool, image);
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(FD_CLOEXEC, fcntl(fd, F_GETFD));
+	ASSERT_EQ(0, slotpool_release(self->pool, image));
+
+	ASSERT_EQ(0, slotpool_open(POOL_DEVICE, &other));
+	ASSERT_EQ(0, slotpool_import(other, fd, &imported, &length));
+	ASSERT_EQ(2 * PAGE, length);
+	ASSERT_EQ(0, slotpool_import(other, fd, &again, NULL));
+	ASSERT_EQ(imported, again);
+	ASSERT_EQ(0, close(fd));
+
+	ASSERT_EQ(0, slotpool_map(other, 0, NR_SLOTS));
+	slot = alloc_image(other, imported);
+	ASSERT_GE(slot, 0);
+	ASSERT_TRUE(pool_all_bytes(slotpool_address(other, slot), 2 * PAGE, 'i'));
+	slotpool_close(other);
+}
+
+TEST_F(library, what_an_image_leaves_behind_is_purged)
+{
+	uint32_t image = 0;
+	int slots[3], i;
+
+	ASSERT_EQ(0, image_of_bytes(self->pool, 'i', 1, &image));
+	for (i = 0; i < 3; i++) {
+		slots[i] = alloc_image(self->pool, image);
+		ASSERT_GE(slots[i], 0);
+	}
+	ASSERT_EQ(0, alloc_exact(self->pool, 7));
+	ASSERT_EQ(0, slotpool_free(self->pool, 7, 0, NULL));
+	ASSERT_EQ(0, slotpool_free(self->pool, slots[0], 0, NULL));
+	ASSERT_EQ(1, slotpool_purge_image(self->pool, image));
+	ASSERT_EQ(0, slotpool_purge_image(self->pool, image));
+
+	ASSERT_EQ(0, slotpool_free(self->pool, slots[1], 0, NULL));
+	ASSERT_EQ(0, slotpool_free(self->pool, slots[2], 0, NULL));
+	ASSERT_EQ(2, slotpool_release(self->pool, image));
+	ASSERT_EQ(-ENOENT, slotpool_release(self->pool, image));
+	ASSERT_EQ(1, slotpool_purge(self->pool));
+}
+
+TEST_F(library, errors_about_images_are_passed_on)
+{
+	struct slotpool_image_range range = { .length = PAGE };
+	uint64_t untouched = 42;
+	uint32_t image = 42;
+
+	ASSERT_EQ(-EFAULT,
+		  slotpool_image_memory(self->pool, &range, 1, PAGE, &image, &untouched));
+	ASSERT_EQ(-EINVAL, slotpool_image_memory(self->pool, NULL, 0, 1, &image, &untouched));
+	ASSERT_EQ(-EBADF,
+		  slotpool_image_file(self->pool, -1, 0, PAGE, 0, PAGE, &image, &untouched));
+	ASSERT_EQ(-ENOENT, slotpool_image_slot(self->pool, 0, &image, &untouched));
+	ASSERT_EQ(-ENOENT, slotpool_export(self->pool, 42));
+	ASSERT_EQ(-EBADF, slotpool_import(self->pool, -1, &image, &untouched));
+	ASSERT_EQ(-EINVAL,
+		  slotpool_import(self->pool, slotpool_fd(self->pool), &image, &untouched));
+	ASSERT_EQ(-ENOENT, slotpool_release(self->pool, 42));
+	ASSERT_EQ(-ENOENT, slotpool_purge_image(self->pool, 42));
+	ASSERT_EQ(42, untouched);
+	ASSERT_EQ(42, image);
 }
 
 TEST_F(library, list_goes_on_where_it_stopped)

@@ -2,7 +2,7 @@
 /*
  * libslotpool - memory slots for isolates
  *
- * Functions that return an int return 0 (or a count where they say so) or a
+ * Functions that return an int return 0 (or what they say instead) or a
  * negative errno value; <linux/slotpool.h> documents which one means what for
  * each command. A handle may be used by several threads of the process that
  * opened it, except in slotpool_map(), slotpool_unmap() and slotpool_close(),
@@ -101,7 +101,7 @@ void *slotpool_address(const struct slotpool *pool, uint32_t slot);
 int slotpool_alloc(struct slotpool *pool, struct slotpool_alloc *alloc);
 
 /**
- * slotpool_reset() - make a slot read as zeros again
+ * slotpool_reset() - make a slot its image, or zeros, again
  * @pool: a handle
  * @slot: a slot that this process allocated
  * @held: where the bytes go that it still holds, or NULL
@@ -139,15 +139,40 @@ int slotpool_resize(struct slotpool *pool, uint32_t slot, uint32_t flags,
 /**
  * slotpool_purge() - give the memory of idle slots back
  * @pool: a handle
- * @flags: enum slotpool_purge_flags
- * @key: the affinity, with SLOTPOOL_PURGE_KEY, else 0
- * @slot: the slot, with SLOTPOOL_PURGE_SLOT, else 0
+ *
+ * Return: how many slots were purged of those that this handle used last, or a
+ * negative errno value of SLOTPOOL_PURGE.
+ */
+int slotpool_purge(struct slotpool *pool);
+
+/**
+ * slotpool_purge_key() - give the memory of an affinity's idle slots back
+ * @pool: a handle
+ * @key: the affinity
  *
  * Return: how many slots were purged, or a negative errno value of
  * SLOTPOOL_PURGE.
  */
-int slotpool_purge(struct slotpool *pool, uint32_t flags, uint64_t key,
-		   uint32_t slot);
+int slotpool_purge_key(struct slotpool *pool, uint64_t key);
+
+/**
+ * slotpool_purge_slot() - give the memory of an idle slot back
+ * @pool: a handle
+ * @slot: the slot
+ *
+ * Return: 1, or a negative errno value of SLOTPOOL_PURGE.
+ */
+int slotpool_purge_slot(struct slotpool *pool, uint32_t slot);
+
+/**
+ * slotpool_purge_image() - give the memory of an image's idle slots back
+ * @pool: a handle
+ * @image: the image
+ *
+ * Return: how many slots were purged, or a negative errno value of
+ * SLOTPOOL_PURGE.
+ */
+int slotpool_purge_image(struct slotpool *pool, uint32_t image);
 
 /**
  * slotpool_list() - tell which slots this handle owns
@@ -169,6 +194,85 @@ int slotpool_list(struct slotpool *pool, uint32_t *first,
  * Return: 0 or a negative errno value of SLOTPOOL_STAT.
  */
 int slotpool_stat(struct slotpool *pool, struct slotpool_stat *stat);
+
+/**
+ * slotpool_image_memory() - make an image of ranges of memory
+ * @pool: a handle
+ * @ranges: what goes where; zeros are between
+ * @nr_ranges: how many ranges
+ * @length: of the image, in bytes
+ * @image: where its handle goes
+ * @stored: where the bytes go that it stores, or NULL
+ *
+ * Return: 0 or a negative errno value of SLOTPOOL_IMAGE.
+ */
+int slotpool_image_memory(struct slotpool *pool,
+			  const struct slotpool_image_range *ranges,
+			  uint32_t nr_ranges, uint64_t length, uint32_t *image,
+			  uint64_t *stored);
+
+/**
+ * slotpool_image_file() - make an image of a range of a file
+ * @pool: a handle
+ * @fd: the file, open for reading
+ * @file_offset: where the range begins in the file
+ * @file_length: how long the range is, in bytes
+ * @offset: where the range goes in the image; zeros are around it
+ * @length: of the image, in bytes
+ * @image: where its handle goes
+ * @stored: where the bytes go that it stores so far, or NULL
+ *
+ * Return: 0 or a negative errno value of SLOTPOOL_IMAGE.
+ */
+int slotpool_image_file(struct slotpool *pool, int fd, uint64_t file_offset,
+			uint64_t file_length, uint64_t offset, uint64_t length,
+			uint32_t *image, uint64_t *stored);
+
+/**
+ * slotpool_image_slot() - make an image of a slot as it stands: a snapshot
+ * @pool: a handle
+ * @slot: a slot that this process allocated
+ * @image: where the image's handle goes
+ * @stored: where the bytes go that it stores, or NULL
+ *
+ * The image is as long as the slot's limit.
+ *
+ * Return: 0 or a negative errno value of SLOTPOOL_IMAGE.
+ */
+int slotpool_image_slot(struct slotpool *pool, uint32_t slot, uint32_t *image,
+			uint64_t *stored);
+
+/**
+ * slotpool_export() - make a file of an image, for others to import
+ * @pool: a handle
+ * @image: an image
+ *
+ * Return: a new file descriptor, close-on-exec, or a negative errno value of
+ * SLOTPOOL_EXPORT.
+ */
+int slotpool_export(struct slotpool *pool, uint32_t image);
+
+/**
+ * slotpool_import() - get a handle of an image that somebody exported
+ * @pool: a handle
+ * @fd: the image's file descriptor; it stays the caller's
+ * @image: where the image's handle goes
+ * @length: where its length goes, or NULL
+ *
+ * Return: 0 or a negative errno value of SLOTPOOL_IMPORT.
+ */
+int slotpool_import(struct slotpool *pool, int fd, uint32_t *image,
+		    uint64_t *length);
+
+/**
+ * slotpool_release() - give an image up
+ * @pool: a handle
+ * @image: an image; to be released as often as it was made or imported
+ *
+ * Return: how many idle slots were purged, or a negative errno value of
+ * SLOTPOOL_RELEASE.
+ */
+int slotpool_release(struct slotpool *pool, uint32_t image);
 
 #ifdef __cplusplus
 }

@@ -6,6 +6,8 @@
 #ifndef SLOTPOOL_INTERNAL_H
 #define SLOTPOOL_INTERNAL_H
 
+#include <errno.h>
+#include <sys/ioctl.h>
 #include <sys/types.h>
 
 #pragma GCC visibility push(default)
@@ -19,5 +21,11 @@ struct slotpool {
 	uint32_t first, count;
 	pid_t mapped_by; /* a child inherits the handle, but not the mapping */
 };
+
+/* The kernel never interrupts a command, so none is tried again. */
+static inline int command(const struct slotpool *pool, unsigned long request, void *argument)
+{
+	return ioctl(pool->fd, request, argument) ? -errno : 0;
+}
 
 #endif /* SLOTPOOL_INTERNAL_H */

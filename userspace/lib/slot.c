@@ -1,18 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * The commands about slots. The kernel never interrupts one, so none is tried
- * again.
+ * The commands about slots.
  */
-#include <errno.h>
 #include <stddef.h>
-#include <sys/ioctl.h>
 
 #include "internal.h"
-
-static int command(const struct slotpool *pool, unsigned long request, void *argument)
-{
-	return ioctl(pool->fd, request, argument) ? -errno : 0;
-}
 
 int slotpool_alloc(struct slotpool *pool, struct slotpool_alloc *alloc)
 {
@@ -64,17 +56,41 @@ int slotpool_resize(struct slotpool *pool, uint32_t slot, uint32_t flags, uint64
 	return ret;
 }
 
-int slotpool_purge(struct slotpool *pool, uint32_t flags, uint64_t key, uint32_t slot)
+static int purge_slots(struct slotpool *pool, struct slotpool_purge purge)
 {
-	struct slotpool_purge purge = {
-		.size = sizeof(purge),
-		.flags = flags,
-		.key = key,
-		.slot = slot,
-	};
-	int ret = command(pool, SLOTPOOL_PURGE, &purge);
+	int ret;
 
+	purge.size = sizeof(purge);
+	ret = command(pool, SLOTPOOL_PURGE, &purge);
 	return ret ? ret : (int)purge.purged;
+}
+
+int slotpool_purge(struct slotpool *pool)
+{
+	struct slotpool_purge all = { .flags = 0 };
+
+	return purge_slots(pool, all);
+}
+
+int slotpool_purge_key(struct slotpool *pool, uint64_t key)
+{
+	struct slotpool_purge some = { .flags = SLOTPOOL_PURGE_KEY, .key = key };
+
+	return purge_slots(pool, some);
+}
+
+int slotpool_purge_slot(struct slotpool *pool, uint32_t slot)
+{
+	struct slotpool_purge one = { .flags = SLOTPOOL_PURGE_SLOT, .slot = slot };
+
+	return purge_slots(pool, one);
+}
+
+int slotpool_purge_image(struct slotpool *pool, uint32_t image)
+{
+	struct slotpool_purge some = { .flags = SLOTPOOL_PURGE_IMAGE, .image = image };
+
+	return purge_slots(pool, some);
 }
 
 int slotpool_list(struct slotpool *pool, uint32_t *first, struct slotpool_list_entry *entries,

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The commands about images.
+ */
+#include <stddef.h>
+
+#include "internal.h"
+
+static int make_image(struct slotpool *pool, struct slotpool_image make, uint32_t *image,
+		      uint64_t *stored)
+{
+	int ret;
+
+	make.size = sizeof(make);
+	ret = command(pool, SLOTPOOL_IMAGE, &make);
+	if (ret)
+		return ret;
+	*image = make.image;
+	if (stored)
+		*stored = make.stored;
+	return 0;
+}
+
+int slotpool_image_memory(struct slotpool *pool, const struct slotpool_image_range *ranges,
+			  uint32_t nr_ranges, uint64_t length, uint32_t *image, uint64_t *stored)
+{
+	struct slotpool_image make = {
+		.flags = SLOTPOOL_IMAGE_MEMORY,
+		.length = length,
+		.ranges = (uintptr_t)ranges,
+		.nr_ranges = nr_ranges,
+	};
+
+	return make_image(pool, make, image, stored);
+}
+
+int slotpool_image_file(struct slotpool *pool, int fd, uint64_t file_offset, uint64_t file_length,
+			uint64_t offset, uint64_t length, uint32_t *image, uint64_t *stored)
+{
+	struct slotpool_image make = {
+		.flags = SLOTPOOL_IMAGE_FILE,
+		.length = length,
+		.offset = offset,
+		.file_offset = file_offset,
+		.file_length = file_length,
+		.fd = fd,
+	};
+
+	return make_image(pool, make, image, stored);
+}
+
+int slotpool_image_slot(struct slotpool *pool, uint32_t slot, uint32_t *image, uint64_t *stored)
+{
+	struct slotpool_image make = {
+		.flags = SLOTPOOL_IMAGE_SLOT,
+		.slot = slot,
+	};
+
+	return make_image(pool, make, image, stored);
+}
+
+int slotpool_export(struct slotpool *pool, uint32_t image)
+{
+	struct slotpool_export export = {
+		.size = sizeof(export),
+		.image = image,
+	};
+	int ret = command(pool, SLOTPOOL_EXPORT, &export);
+
+	return ret ? ret : export.fd;
+}
+
+int slotpool_import(struct slotpool *pool, int fd, uint32_t *image, uint64_t *length)
+{
+	struct slotpool_import import = {
+		.size = sizeof(import),
+		.fd = fd,
+	};
+	int ret = command(pool, SLOTPOOL_IMPORT, &import);
+
+	if (ret)
+		return ret;
+	*image = import.image;
+	if (length)
+		*length = import.length;
+	return 0;
+}
+
+int slotpool_release(struct slotpool *pool, uint32_t image)
+{
+	struct slotpool_release release = {
+		.size = sizeof(release),
+		.image = image,
+	};
+	int ret = command(pool, SLOTPOOL_RELEASE, &release);
+
+	return ret ? ret : (int)release.purged;
+}
