@@ -5,7 +5,7 @@
 
 set -eu
 
-tests=25
+tests=33
 number=0
 
 # Usage: same DESCRIPTION EXPECTED ACTUAL
@@ -59,10 +59,14 @@ fails "stat: no pool" 1 "load the module with 'insmod slotpool.ko'" slotpoolctl 
 insmod /slotpool.ko nr_slots=8 slot_size=64K slot_stride=96K nr_shards=1 \
 	max_unused_warm_slots=3 reserve_pages=384
 
-same "list: all columns" \
-	"NAME SLOTS SIZE STRIDE N SHARDS USED WARM COLD HELD RESERVE AVAIL
-slotpool0 8 64K 96K 3 1 0 0 8 0B 1.5M 1.5M" \
+same "list: the usual columns" \
+	"NAME SLOTS SIZE N NBYTES USED WARM COLD HELD WARMHELD IMAGES IMAGEHELD RESERVE AVAIL
+slotpool0 8 64K 3 - 0 0 8 0B 0B 0 0B 1.5M 1.5M" \
 	"$(slotpoolctl list --raw)"
+same "list: columns that are not usual" \
+	"STRIDE SHARDS
+96K 1" \
+	"$(slotpoolctl list --raw --output STRIDE,SHARDS)"
 same "list: columns are aligned" \
 	"NAME      SLOTS STRIDE
 slotpool0     8    96K" \
@@ -75,14 +79,17 @@ same "list: columns in the order asked for, in any case" \
 8 slotpool0" \
 	"$(slotpoolctl list --raw --output cold,name)"
 same "list: JSON" \
-	'{"slotpools":[{"name":"slotpool0","slots":8,"size":"64K","stride":"96K","n":3,"shards":1,"used":0,"warm":0,"cold":8,"held":"0B","reserve":"1.5M","avail":"1.5M"}]}' \
+	'{"slotpools":[{"name":"slotpool0","slots":8,"size":"64K","n":3,"nbytes":null,"used":0,"warm":0,"cold":8,"held":"0B","warmheld":"0B","images":0,"imageheld":"0B","reserve":"1.5M","avail":"1.5M"}]}' \
 	"$(slotpoolctl list --json | compact)"
 same "list: JSON has numbers where sizes are in bytes" \
-	'{"slotpools":[{"size":65536,"held":0}]}' \
-	"$(slotpoolctl list --json --bytes --output SIZE,HELD | compact)"
+	'{"slotpools":[{"size":65536,"held":0,"nbytes":null}]}' \
+	"$(slotpoolctl list --json --bytes --output SIZE,HELD,NBYTES | compact)"
 
 echo 5 >/sys/class/misc/slotpool0/max_unused_warm_slots
 same "list: N as it is now" 5 "$(slotpoolctl list -rno N)"
+same "list: no bound in bytes" - "$(slotpoolctl list -brno NBYTES)"
+echo 196608 >/sys/class/misc/slotpool0/max_unused_warm_bytes
+same "list: the bound in bytes as it is now" 192K "$(slotpoolctl list -rno NBYTES)"
 
 same "request: two requests in the same slot" \
 	"first request in slot 0
@@ -93,6 +100,22 @@ same "stat: affine allocations" 1 "$(counter affine_allocs)"
 same "stat: freed slots" 2 "$(counter frees)"
 same "instance: C++" "an instance in C++" "$(instance)"
 same "stat: freed slots, after one more" 3 "$(counter frees)"
+
+mkfifo /tmp/requests /tmp/replies
+snapshot </tmp/requests >/tmp/replies &
+exec 3>/tmp/requests 4</tmp/replies
+echo 3 >&3
+read -r reply <&4
+same "snapshot: first request" "the square of 3 is 9" "$reply"
+echo 4 >&3
+read -r reply <&4
+same "snapshot: second request" "the square of 4 is 16" "$reply"
+same "list: what warm slots and images hold" "1 4K 4K 1 20K" \
+	"$(slotpoolctl list -rno WARM,HELD,WARMHELD,IMAGES,IMAGEHELD)"
+same "stat: pages of images" 5 "$(counter image_pages)"
+exec 3>&- 4<&-
+wait
+same "stat: images go with who made them" 0 "$(counter images)"
 
 same "stat: JSON" \
 	'{"counters":[{"name":"used_slots","value":0},{"name":"warm_slots","value":0},{"name":"cold_slots","value":8},' \

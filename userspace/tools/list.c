@@ -20,11 +20,15 @@ enum list_column {
 	LIST_SIZE,
 	LIST_STRIDE,
 	LIST_N,
+	LIST_NBYTES,
 	LIST_SHARDS,
 	LIST_USED,
 	LIST_WARM,
 	LIST_COLD,
 	LIST_HELD,
+	LIST_WARMHELD,
+	LIST_IMAGES,
+	LIST_IMAGEHELD,
 	LIST_RESERVE,
 	LIST_AVAIL,
 	NR_LIST_COLUMNS,
@@ -34,13 +38,17 @@ const struct column list_columns[NR_LIST_COLUMNS + 1] = {
 	[LIST_NAME] = { "NAME", COLUMN_TEXT, "device below " DEVICES },
 	[LIST_SLOTS] = { "SLOTS", COLUMN_COUNT, "slots in the pool" },
 	[LIST_SIZE] = { "SIZE", COLUMN_SIZE, "bytes of a slot that can be made accessible" },
-	[LIST_STRIDE] = { "STRIDE", COLUMN_SIZE, "bytes from one slot to the next" },
+	[LIST_STRIDE] = { "STRIDE", COLUMN_SIZE, "bytes from one slot to the next", true },
 	[LIST_N] = { "N", COLUMN_COUNT, "max_unused_warm_slots" },
-	[LIST_SHARDS] = { "SHARDS", COLUMN_COUNT, "parts that place slots on their own" },
+	[LIST_NBYTES] = { "NBYTES", COLUMN_SIZE, "max_unused_warm_bytes, - for no bound" },
+	[LIST_SHARDS] = { "SHARDS", COLUMN_COUNT, "parts that place slots on their own", true },
 	[LIST_USED] = { "USED", COLUMN_COUNT, "slots that are allocated" },
 	[LIST_WARM] = { "WARM", COLUMN_COUNT, "free slots that may hold memory" },
 	[LIST_COLD] = { "COLD", COLUMN_COUNT, "free slots that hold nothing" },
 	[LIST_HELD] = { "HELD", COLUMN_SIZE, "memory that slots hold" },
+	[LIST_WARMHELD] = { "WARMHELD", COLUMN_SIZE, "of that, what warm slots hold" },
+	[LIST_IMAGES] = { "IMAGES", COLUMN_COUNT, "images that exist" },
+	[LIST_IMAGEHELD] = { "IMAGEHELD", COLUMN_SIZE, "memory that images hold" },
 	[LIST_RESERVE] = { "RESERVE", COLUMN_SIZE, "memory set aside for the pool" },
 	[LIST_AVAIL] = { "AVAIL", COLUMN_SIZE, "memory of the reserve that no slot holds" },
 };
@@ -76,11 +84,15 @@ static int add_pool(struct table *table, const char *name)
 	row[LIST_SIZE].number = info->slot_size;
 	row[LIST_STRIDE].number = info->slot_stride;
 	row[LIST_N].number = info->max_unused_warm_slots;
+	row[LIST_NBYTES].number = info->max_unused_warm_bytes;
 	row[LIST_SHARDS].number = info->nr_shards;
 	row[LIST_USED].number = stat.used_slots;
 	row[LIST_WARM].number = stat.warm_slots;
 	row[LIST_COLD].number = stat.cold_slots;
 	row[LIST_HELD].number = stat.held_pages * info->page_size;
+	row[LIST_WARMHELD].number = stat.warm_pages * info->page_size;
+	row[LIST_IMAGES].number = stat.images;
+	row[LIST_IMAGEHELD].number = stat.image_pages * info->page_size;
 	row[LIST_RESERVE].number = info->reserve_pages * info->page_size;
 	row[LIST_AVAIL].number = stat.reserve_free_pages * info->page_size;
 	table_add(table, row);

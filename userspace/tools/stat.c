@@ -19,13 +19,13 @@ enum stat_column {
 
 const struct column stat_columns[NR_STAT_COLUMNS + 1] = {
 	[STAT_NAME] = { "NAME", COLUMN_TEXT, "name of the counter" },
-	[STAT_VALUE] = { "VALUE", COLUMN_COUNT, "its value: a number of slots, pages or events" },
+	[STAT_VALUE] = { "VALUE", COLUMN_COUNT, "its value: slots, pages, images or events" },
 	[STAT_MEANING] = { "MEANING", COLUMN_TEXT, "what it counts" },
 };
 
 #define COUNTER(member) .name = #member, .offset = offsetof(struct slotpool_stat, member)
 
-/* Not client_pages: this client never owns a slot. */
+/* Nothing about this client: it never owns a slot or has an image. */
 static const struct {
 	const char *name;
 	size_t offset;
@@ -48,7 +48,16 @@ static const struct {
 	{ COUNTER(read_faults), "page faults that mapped something to be read" },
 	{ COUNTER(write_faults), "page faults that made a page private or writable" },
 	{ COUNTER(refused_faults), "accesses to a guard, beyond a limit or to a foreign slot" },
-	{ COUNTER(evictions), "warm slots that lost their memory to somebody's need" },
+	{ COUNTER(evictions), "warm slots that lost their memory to a need or a bound" },
+	{ COUNTER(warm_pages), "private pages of warm slots" },
+	{ COUNTER(decay_samples), "resets that looked which pages had been written" },
+	{ COUNTER(decayed_pages), "pages given back because they had not been" },
+	{ COUNTER(prepared_pages), "pages set up at a slot's first fault, before their own" },
+	{ COUNTER(images), "images that exist" },
+	{ COUNTER(image_pages), "pages that images store in memory" },
+	{ COUNTER(image_charged_pages), "pages that images may store" },
+	{ COUNTER(image_reads), "pages of images read from files when needed" },
+	{ COUNTER(image_drops), "of these, pages given back while nobody used the image" },
 	{ .name = NULL },
 };
 

@@ -16,7 +16,7 @@
 struct table {
 	struct libscols_table *scols;
 	const struct column *columns;
-	bool bytes;
+	bool bytes, json;
 	size_t nr_shown;
 	size_t shown[]; /* indices of columns */
 };
@@ -65,7 +65,8 @@ static void choose_columns(struct table *table, const char *output)
 
 	if (!output) {
 		for (i = 0; table->columns[i].name; i++)
-			table->shown[table->nr_shown++] = i;
+			if (!table->columns[i].on_request)
+				table->shown[table->nr_shown++] = i;
 		return;
 	}
 
@@ -101,6 +102,7 @@ struct table *table_new(const char *name, const struct column *columns,
 		err(EXIT_FAILURE, "the table can't be made");
 	table->columns = columns;
 	table->bytes = options->bytes;
+	table->json = options->json;
 	choose_columns(table, options->output);
 
 	scols_init_debug(0);
@@ -139,6 +141,9 @@ static char *cell_text(const struct table *table, enum column_kind kind, const s
 
 	if (kind == COLUMN_TEXT)
 		return strdup(value->text);
+	/* An empty cell is null in JSON. */
+	if (kind == COLUMN_SIZE && value->number == NO_BOUND)
+		return strdup(table->json ? "" : "-");
 	if (kind == COLUMN_SIZE && !table->bytes)
 		return size_text(value->number);
 	if (asprintf(&text, "%llu", (unsigned long long)value->number) < 0)
@@ -182,5 +187,6 @@ void columns_help(FILE *stream, const struct column *columns)
 	size_t i;
 
 	for (i = 0; columns[i].name; i++)
-		fprintf(stream, "  %-8s %s\n", columns[i].name, columns[i].help);
+		fprintf(stream, "  %-10s %s%s\n", columns[i].name, columns[i].help,
+			columns[i].on_request ? " (only with --output)" : "");
 }

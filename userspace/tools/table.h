@@ -19,7 +19,11 @@ struct column {
 	const char *name; /* NULL ends a list of columns */
 	enum column_kind kind;
 	const char *help;
+	bool on_request; /* shown only if it is named in table_options.output */
 };
+
+/* A size that stands for "no bound" */
+#define NO_BOUND UINT64_MAX
 
 /* A cell: text or a number, as the kind of its column says. */
 struct value {
@@ -29,7 +33,7 @@ struct value {
 
 struct table_options {
 	bool json, raw, noheadings, bytes;
-	const char *output; /* names of columns, or NULL for all */
+	const char *output; /* names of columns, or NULL for the usual ones */
 };
 
 struct table;
