@@ -82,5 +82,6 @@ int request_serve(void)
 					     image.channels);
 	if (!image.pixels || !scale_down(&image, &thumbnail))
 		return 0;
+	even_exposure(&thumbnail);
 	return thumbnail_pack(&thumbnail);
 }

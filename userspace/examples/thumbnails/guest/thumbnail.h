@@ -3,6 +3,7 @@
 #define THUMBNAIL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Neither side of a thumbnail is longer. */
@@ -14,6 +15,8 @@ struct image {
 	int channels;
 	uint8_t *pixels;
 };
+
+void even_exposure(struct image *image);
 
 /* What a guest is about: its colour channels, and how it packs a thumbnail. */
 extern const int thumbnail_channels;
