@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <errno.h>
 #include <string.h>
 #include <wasm-rt-impl.h>
 
@@ -14,6 +15,8 @@
 struct guest {
 	const char *name;
 	void *instance;
+	/* What the instance is when it starts, but for its memory */
+	void *started;
 	size_t instance_size;
 	void (*init_module)(void);
 	void (*instantiate)(void *instance);
@@ -27,7 +30,7 @@ struct guest {
 };
 
 #define DEFINE_GUEST(module)                                                   \
-	static Z_##module##_instance_t module##_instance;                      \
+	static Z_##module##_instance_t module##_instance, module##_started;    \
 	static void module##_instantiate(void *instance)                       \
 	{                                                                      \
 		Z_##module##_instantiate(instance);                            \
@@ -63,6 +66,7 @@ struct guest {
 	static const struct guest module##_guest = {                           \
 		.name = #module,                                               \
 		.instance = &module##_instance,                                \
+		.started = &module##_started,                                  \
 		.instance_size = sizeof(module##_instance),                    \
 		.init_module = Z_##module##_init_module,                       \
 		.instantiate = module##_instantiate,                           \
@@ -89,6 +93,8 @@ static const struct guest *const guests[NR_GUESTS] = {
 	[GUEST_STRAY] = &stray_guest,
 };
 
+static enum start start;
+
 const char *guest_name(enum guest_id guest)
 {
 	return guests[guest]->name;
@@ -111,6 +117,73 @@ void guests_init(void)
 {
 	for (int i = 0; i < NR_GUESTS; i++)
 		guests[i]->init_module();
+}
+
+/* Saves an instance as far as all that start like it are alike. */
+static int make_started(enum guest_id id)
+{
+	const struct guest *guest = guests[id];
+	int ret;
+
+	memory_set_key(id);
+	memset(guest->instance, 0, guest->instance_size);
+	if (wasm_rt_impl_try())
+		return -ENOMEM;
+	guest->instantiate(guest->instance);
+	if (start == START_SNAPSHOT)
+		guest->initialize(guest->instance);
+	ret = memory_save();
+	wasm_rt_free_memory(guest->memory(guest->instance));
+	memcpy(guest->started, guest->instance, guest->instance_size);
+	return ret;
+}
+
+int guests_prepare(enum start how)
+{
+	int ret = 0;
+
+	start = how;
+	for (int i = 0; !ret && i < NR_GUESTS; i++)
+		ret = make_started(i);
+	return ret;
+}
+
+void guests_forget(void)
+{
+	if (start == START_ZEROS)
+		return;
+	memory_forget();
+	for (int i = 0; i < NR_GUESTS; i++) {
+		/* It has a table, but no memory. */
+		guests[i]->free(guests[i]->started);
+		memset(guests[i]->started, 0, guests[i]->instance_size);
+	}
+	start = START_ZEROS;
+}
+
+static void begin(const struct guest *guest)
+{
+	wasm_rt_memory_t *memory;
+
+	if (start == START_ZEROS) {
+		memset(guest->instance, 0, guest->instance_size);
+		guest->instantiate(guest->instance);
+	} else {
+		memcpy(guest->instance, guest->started, guest->instance_size);
+		memory = guest->memory(guest->instance);
+		wasm_rt_allocate_memory(memory, memory->pages, memory->max_pages);
+	}
+	if (start != START_SNAPSHOT)
+		guest->initialize(guest->instance);
+}
+
+/* Guests don't change their tables, so all instances share that of @started. */
+static void end(const struct guest *guest)
+{
+	if (start == START_ZEROS)
+		guest->free(guest->instance);
+	else
+		wasm_rt_free_memory(guest->memory(guest->instance));
 }
 
 /* A guest may say anything: what it names is looked at only inside its memory. */
@@ -153,14 +226,13 @@ enum outcome guest_serve(enum guest_id id, const struct bytes *request,
 	enum outcome outcome;
 
 	memory_set_key(id);
-	memset(guest->instance, 0, guest->instance_size);
 	if (wasm_rt_impl_try()) {
 		outcome = memory_use()->made ? OUTCOME_TRAPPED : OUTCOME_NO_MEMORY;
 	} else {
-		guest->instantiate(guest->instance);
-		guest->initialize(guest->instance);
+		begin(guest);
+		memory_mark_started();
 		outcome = converse(guest, request, expected);
 	}
-	guest->free(guest->instance);
+	end(guest);
 	return outcome;
 }

@@ -15,6 +15,19 @@ enum guest_id {
 	NR_GUESTS,
 };
 
+/**
+ * enum start - how a fresh instance comes about
+ * @START_ZEROS: its memory is zeros; it is instantiated and initialised.
+ * @START_IMAGE: its memory is an image of one that was just instantiated; it
+ *	is initialised.
+ * @START_SNAPSHOT: its memory is an image of one that was initialised already.
+ */
+enum start {
+	START_ZEROS,
+	START_IMAGE,
+	START_SNAPSHOT,
+};
+
 enum outcome {
 	OUTCOME_UNSERVED,
 	OUTCOME_RIGHT,
@@ -28,9 +41,19 @@ struct bytes {
 	size_t size;
 };
 
+/* Once for a process and those that it forks */
+void guests_init(void);
+
+/*
+ * Instances start from an image or a snapshot until guests_forget(), also in
+ * processes that are forked. The memory has to be open. Returns 0 or a negative
+ * errno value.
+ */
+int guests_prepare(enum start start);
+void guests_forget(void);
+
 const char *guest_name(enum guest_id guest);
 const char *outcome_name(enum outcome outcome);
-void guests_init(void);
 
 /* Is the reply of a fresh instance to @request the @expected one? */
 enum outcome guest_serve(enum guest_id guest, const struct bytes *request,

@@ -16,8 +16,15 @@
 
 #define NR_PLACEMENTS (SLOTPOOL_PLACED_COLD + 1)
 
+/**
+ * struct memory_totals - what a pool holds and did
+ * @held_bytes: private memory of all slots
+ * @image_bytes: what all images store
+ * @reset_bytes: what was overwritten so far
+ */
 struct memory_totals {
 	uint64_t held_bytes;
+	uint64_t image_bytes;
 	uint64_t reset_bytes;
 };
 
@@ -29,6 +36,10 @@ struct memory_totals {
  *	as @key
  * @grow: move its limit up
  * @free: make its contents go away
+ * @save: from the next @open on, memories for a guest known as @key start like
+ *	the process's one, also in processes that are forked; NULL where that
+ *	can't be had
+ * @forget: undo every @save
  * @totals: what all processes together hold, and have reset since whenever;
  *	NULL where a process knows no more than itself
  * @held_bytes: what this process holds, where @totals is NULL
@@ -42,6 +53,8 @@ struct memory_backend {
 		     enum slotpool_placement *placement);
 	int (*grow)(size_t limit);
 	void (*free)(void);
+	int (*save)(uint64_t key);
+	void (*forget)(void);
 	int (*totals)(struct memory_totals *totals);
 	uint64_t (*held_bytes)(void);
 };
@@ -49,23 +62,41 @@ struct memory_backend {
 extern const struct memory_backend slotpool_memory;
 extern const struct memory_backend madvise_memory;
 
-/* From here on memories are made by @backend, and stray accesses trap. */
-int memory_init(const struct memory_backend *backend);
-void memory_exit(void);
+/*
+ * From here on stray accesses trap. Once for a process and those that it forks.
+ * Returns 0 or a negative errno value.
+ */
+int memory_init(void);
+
+/* From here on memories are made by @backend. */
+int memory_open(const struct memory_backend *backend);
+void memory_close(void);
 
 /* The next memory is for the guest known as @key. */
 void memory_set_key(uint64_t key);
+
+/* The guest can be asked to do something. */
+void memory_mark_started(void);
+
+/* Of this process, so far */
+uint64_t memory_page_faults(void);
+
+/* As the backend's functions of these names, for the key that is set */
+int memory_save(void);
+void memory_forget(void);
 
 /**
  * struct memory_use - what became of the memory since the key was set
  * @made: there was one
  * @placement: how it was placed
  * @grown: its limit was moved up
+ * @start_faults: page faults until the guest had started
  */
 struct memory_use {
 	bool made;
 	enum slotpool_placement placement;
 	bool grown;
+	uint64_t start_faults;
 };
 
 const struct memory_use *memory_use(void);

@@ -1,11 +1,39 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 #include <slotpool.h>
+#include <unistd.h>
 
 #include "memory.h"
 
+#define MAX_IMAGES 8
+
 static struct slotpool *pool;
 static uint32_t slot;
+
+/* Forked processes inherit the descriptors, and import the images anew. */
+static struct image {
+	uint64_t key;
+	int fd;
+	uint32_t handle;
+} images[MAX_IMAGES];
+static int nr_images;
+
+static int import_images(void)
+{
+	int ret = 0;
+
+	for (int i = 0; !ret && i < nr_images; i++)
+		ret = slotpool_import(pool, images[i].fd, &images[i].handle, NULL);
+	return ret;
+}
+
+static const struct image *find_image(uint64_t key)
+{
+	for (int i = 0; i < nr_images; i++)
+		if (images[i].key == key)
+			return &images[i];
+	return NULL;
+}
 
 static int pool_open(void)
 {
@@ -18,6 +46,9 @@ static int pool_open(void)
 	if (slotpool_geometry(pool)->slot_stride < REACH)
 		goto close_pool;
 	ret = slotpool_map(pool, 0, slotpool_geometry(pool)->nr_slots);
+	if (ret)
+		goto close_pool;
+	ret = import_images();
 	if (ret)
 		goto close_pool;
 	return 0;
@@ -36,12 +67,19 @@ static int pool_alloc(uint64_t key, size_t limit, uint8_t **address,
 		      enum slotpool_placement *placement)
 {
 	struct slotpool_alloc alloc = {
-		.flags = SLOTPOOL_ALLOC_KEY | SLOTPOOL_ALLOC_LIMIT,
-		.key = key,
+		.flags = SLOTPOOL_ALLOC_LIMIT,
 		.limit = limit,
 	};
+	const struct image *image = find_image(key);
 	int ret;
 
+	if (image) {
+		alloc.flags |= SLOTPOOL_ALLOC_IMAGE;
+		alloc.image = image->handle;
+	} else {
+		alloc.flags |= SLOTPOOL_ALLOC_KEY;
+		alloc.key = key;
+	}
 	ret = slotpool_alloc(pool, &alloc);
 	if (ret)
 		return ret;
@@ -62,6 +100,30 @@ static void pool_free(void)
 	slotpool_free(pool, slot, 0, NULL);
 }
 
+static int pool_save(uint64_t key)
+{
+	uint32_t handle;
+	int ret;
+
+	if (nr_images == MAX_IMAGES)
+		return -ENOSPC;
+	ret = slotpool_image_slot(pool, slot, &handle, NULL);
+	if (ret)
+		return ret;
+	ret = slotpool_export(pool, handle);
+	slotpool_release(pool, handle);
+	if (ret < 0)
+		return ret;
+	images[nr_images++] = (struct image){ .key = key, .fd = ret };
+	return 0;
+}
+
+static void pool_forget(void)
+{
+	while (nr_images)
+		close(images[--nr_images].fd);
+}
+
 static int pool_totals(struct memory_totals *totals)
 {
 	struct slotpool *observer;
@@ -76,6 +138,7 @@ static int pool_totals(struct memory_totals *totals)
 		uint64_t page_size = slotpool_geometry(observer)->page_size;
 
 		totals->held_bytes = stat.held_pages * page_size;
+		totals->image_bytes = stat.image_pages * page_size;
 		totals->reset_bytes = stat.reset_pages * page_size;
 	}
 	slotpool_close(observer);
@@ -88,5 +151,7 @@ const struct memory_backend slotpool_memory = {
 	.alloc = pool_alloc,
 	.grow = pool_grow,
 	.free = pool_free,
+	.save = pool_save,
+	.forget = pool_forget,
 	.totals = pool_totals,
 };

@@ -67,17 +67,32 @@ static void format_share(char *cell, const struct run *run, size_t nr_requests,
 		 100.0 * count_matches(run, nr_requests, which) / nr_requests);
 }
 
+static void format_mean(char *cell, uint64_t sum, size_t count)
+{
+	if (count)
+		snprintf(cell, CELL_SIZE, "%.1f", (double)sum / count);
+}
+
 static void format_mean_faults(char *cell, const struct run *run,
 			       size_t nr_requests, int which)
 {
-	size_t count = count_matches(run, nr_requests, which);
 	uint64_t sum = 0;
 
 	for (size_t i = 0; i < nr_requests; i++)
 		if (matches(&run->results[i], which))
 			sum += run->results[i].faults;
-	if (count)
-		snprintf(cell, CELL_SIZE, "%.1f", (double)sum / count);
+	format_mean(cell, sum, count_matches(run, nr_requests, which));
+}
+
+static void format_mean_start_faults(char *cell, const struct run *run,
+				     size_t nr_requests, int which)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < nr_requests; i++)
+		if (matches(&run->results[i], which))
+			sum += run->results[i].memory.start_faults;
+	format_mean(cell, sum, count_matches(run, nr_requests, which));
 }
 
 static int compare_faults(const void *a, const void *b)
@@ -123,6 +138,16 @@ static void format_held(char *cell, const struct run *run, size_t nr_requests,
 		 (unsigned long long)run->totals.held_bytes >> 10);
 }
 
+static void format_images(char *cell, const struct run *run, size_t nr_requests,
+			  int unused)
+{
+	(void)nr_requests;
+	(void)unused;
+	if (run->totals.image_bytes)
+		snprintf(cell, CELL_SIZE, "%llu",
+			 (unsigned long long)run->totals.image_bytes >> 10);
+}
+
 static void format_page_tables(char *cell, const struct run *run,
 			       size_t nr_requests, int unused)
 {
@@ -150,9 +175,12 @@ static const struct row {
 	{ "    memory not grown, mean", format_mean_faults, AFFINE_FIXED },
 	{ "    memory grown, mean", format_mean_faults, AFFINE_GROWN },
 	{ "  recycled, mean", format_mean_faults, RECYCLED },
+	{ "    until initialised, mean", format_mean_start_faults, RECYCLED },
 	{ "  cold, mean", format_mean_faults, COLD },
+	{ "    until initialised, mean", format_mean_start_faults, COLD },
 	{ "bytes reset a request", format_reset, 0 },
 	{ "memory held now, KiB", format_held, 0 },
+	{ "images of all guests, KiB", format_images, 0 },
 	{ "page tables for it, KiB", format_page_tables, 0 },
 };
 

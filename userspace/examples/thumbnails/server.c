@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -40,14 +39,6 @@ struct server {
 	int leave[2];
 };
 
-static uint64_t page_faults(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_SELF, &usage);
-	return usage.ru_minflt + usage.ru_majflt;
-}
-
 static uint64_t page_table_bytes(void)
 {
 	unsigned long kib = 0;
@@ -67,10 +58,10 @@ static uint64_t page_table_bytes(void)
 static void serve(const struct request *request, struct result *result)
 {
 	const struct bytes *expected = &request->expected;
-	uint64_t faults = page_faults();
+	uint64_t faults = memory_page_faults();
 
 	result->outcome = guest_serve(request->guest, &request->input, expected);
-	result->faults = page_faults() - faults;
+	result->faults = memory_page_faults() - faults;
 	result->memory = *memory_use();
 }
 
@@ -87,10 +78,9 @@ static void __attribute__((noreturn)) work(struct server *server, int index)
 	/* What a request touches outside of its slot must not fault. */
 	if (mlockall(MCL_CURRENT))
 		error(1, errno, "cannot lock memory; be root, or try ulimit -l unlimited");
-	ret = memory_init(server->backend);
+	ret = memory_open(server->backend);
 	if (ret)
 		error(1, -ret, "worker %d cannot get at its slots", index);
-	guests_init();
 	page_tables = page_table_bytes();
 
 	for (;;) {
@@ -108,11 +98,11 @@ static void __attribute__((noreturn)) work(struct server *server, int index)
 	close(server->served[1]);
 	while (read(server->leave[0], &c, 1) < 0 && errno == EINTR)
 		;
-	memory_exit();
+	memory_close();
 	exit(0);
 }
 
-static int start(struct server *server)
+static int start_workers(struct server *server)
 {
 	fflush(NULL);
 	for (int i = 0; i < NR_WORKERS; i++) {
@@ -208,7 +198,24 @@ static int measure_end(const struct server *server,
 	return 0;
 }
 
-int server_run(const struct memory_backend *backend,
+/* In the parent, for all workers, which get at it through what they inherit */
+static int prepare_guests(const struct memory_backend *backend, enum start start)
+{
+	int ret;
+
+	if (start == START_ZEROS)
+		return 0;
+	ret = memory_open(backend);
+	if (!ret) {
+		ret = guests_prepare(start);
+		memory_close();
+	}
+	if (ret)
+		error(0, -ret, "cannot prepare the guests");
+	return ret;
+}
+
+int server_run(const struct memory_backend *backend, enum start start,
 	       const struct request *requests, size_t nr_requests,
 	       const char *label, struct run *run)
 {
@@ -222,13 +229,13 @@ int server_run(const struct memory_backend *backend,
 	struct memory_totals before;
 	int ret = -1;
 
-	if (measure_start(backend, &before))
-		return -1;
+	if (prepare_guests(backend, start) || measure_start(backend, &before))
+		goto forget_guests;
 	server.board = mmap(NULL, board_size, PROT_READ | PROT_WRITE,
 			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (server.board == MAP_FAILED) {
 		error(0, errno, "mmap");
-		return -1;
+		goto forget_guests;
 	}
 	if (pipe(server.served)) {
 		error(0, errno, "pipe");
@@ -239,7 +246,7 @@ int server_run(const struct memory_backend *backend,
 		goto close_served;
 	}
 
-	ret = start(&server);
+	ret = start_workers(&server);
 	close(server.served[1]);
 	if (!ret)
 		ret = watch(&server, label);
@@ -251,6 +258,7 @@ int server_run(const struct memory_backend *backend,
 	close(server.served[0]);
 	if (ret)
 		goto unmap_board;
+	guests_forget();
 	return 0;
 
 close_served:
@@ -258,5 +266,7 @@ close_served:
 	close(server.served[1]);
 unmap_board:
 	munmap(server.board, board_size);
+forget_guests:
+	guests_forget();
 	return -1;
 }

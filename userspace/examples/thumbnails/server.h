@@ -41,6 +41,7 @@ struct run {
 /**
  * server_run() - serve all requests
  * @backend: where memories come from
+ * @start: how instances come about
  * @requests: what to serve, in this order as far as the workers keep it
  * @nr_requests: how many
  * @label: what progress lines call the run
@@ -49,7 +50,7 @@ struct run {
  * Return: 0, or -1 if something went wrong that is no guest's fault; it has
  * been reported.
  */
-int server_run(const struct memory_backend *backend,
+int server_run(const struct memory_backend *backend, enum start start,
 	       const struct request *requests, size_t nr_requests,
 	       const char *label, struct run *run);
 

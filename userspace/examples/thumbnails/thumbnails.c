@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * Serves thumbnails from WebAssembly guests, each request in a fresh instance,
- * by several processes at once: out of slotpool slots with N as the pool has
- * it, with N = 0, and with madvise instead. Every reply is compared with that
- * of a native build.
+ * by several processes at once: out of slotpool slots that start as zeros, as
+ * an image or as a snapshot with N as the pool has it, as zeros with N = 0, and
+ * with madvise instead. Every reply is compared with that of a native build.
  */
 #include <errno.h>
 #include <error.h>
@@ -16,7 +16,8 @@
 #include "server.h"
 #include "workload.h"
 
-#define MAX_COLUMNS 3
+#define NR_SLOTPOOL_COLUMNS 4
+#define MAX_COLUMNS (NR_SLOTPOOL_COLUMNS + 1)
 #define NR_REQUESTS 320
 #define KNOB "/sys/class/misc/slotpool0/max_unused_warm_slots"
 
@@ -72,33 +73,40 @@ static bool answers_are_right(const struct column *column,
 
 /* Returns 0, or -1 if the requests could not be served. */
 static int fill_column(struct column *column, const char *label,
-		       const struct memory_backend *backend,
+		       const struct memory_backend *backend, enum start start,
 		       const struct request *requests)
 {
 	snprintf(column->label, sizeof(column->label), "%s", label);
-	if (server_run(backend, requests, NR_REQUESTS, label, &column->run))
+	if (server_run(backend, start, requests, NR_REQUESTS, label, &column->run))
 		return -1;
 	column->right = answers_are_right(column, requests);
 	return 0;
 }
 
-static int fill_slotpool_columns(struct column columns[2],
+static int fill_slotpool_columns(struct column columns[NR_SLOTPOOL_COLUMNS],
 				 const struct request *requests)
 {
+	static const char *const starts[] = {
+		[START_ZEROS] = "zeros",
+		[START_IMAGE] = "image",
+		[START_SNAPSHOT] = "snapshot",
+	};
 	unsigned long long knob = read_knob();
 	char label[32];
-	int ret;
+	int i, ret;
 
-	snprintf(label, sizeof(label), "slotpool, N = %llu", knob);
-	ret = fill_column(&columns[0], label, &slotpool_memory, requests);
-	if (ret)
-		return ret;
-	if (!placements_all_occur(&columns[0].run, NR_REQUESTS)) {
-		error(0, 0, "%s: affine, recycled and cold must all occur", label);
-		columns[0].right = false;
+	for (i = START_ZEROS; i <= START_SNAPSHOT; i++) {
+		snprintf(label, sizeof(label), "%s, N = %llu", starts[i], knob);
+		ret = fill_column(&columns[i], label, &slotpool_memory, i, requests);
+		if (ret)
+			return ret;
+		if (!placements_all_occur(&columns[i].run, NR_REQUESTS)) {
+			error(0, 0, "%s: affine, recycled and cold must all occur", label);
+			columns[i].right = false;
+		}
 	}
 	write_knob(0);
-	ret = fill_column(&columns[1], "slotpool, N = 0", &slotpool_memory, requests);
+	ret = fill_column(&columns[i], "zeros, N = 0", &slotpool_memory, START_ZEROS, requests);
 	write_knob(knob);
 	return ret;
 }
@@ -130,16 +138,21 @@ int main(int argc, char **argv)
 	if (optind != argc - 1)
 		bad_usage();
 
+	ret = memory_init();
+	if (ret)
+		error(1, -ret, "cannot catch stray accesses");
+	guests_init();
 	workload_load(argv[optind], seed, requests, NR_REQUESTS);
 	printf("%d requests, seed %u, every one in a fresh instance\n",
 	       NR_REQUESTS, seed);
 	if (backend != BACKEND_MADVISE) {
 		if (fill_slotpool_columns(columns, requests))
 			return 1;
-		nr_columns += 2;
+		nr_columns += NR_SLOTPOOL_COLUMNS;
 	}
 	if (backend != BACKEND_SLOTPOOL) {
-		if (fill_column(&columns[nr_columns], "madvise", &madvise_memory, requests))
+		if (fill_column(&columns[nr_columns], "madvise", &madvise_memory, START_ZEROS,
+				requests))
 			return 1;
 		nr_columns++;
 	}

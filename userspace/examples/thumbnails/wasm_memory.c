@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <wasm-rt.h>
 
 #include "memory.h"
@@ -17,6 +18,7 @@ static const struct memory_backend *backend;
 static struct sigaction runtime_action;
 static uint8_t *current;
 static uint64_t key;
+static uint64_t first_faults;
 static struct memory_use use;
 
 void __wrap_wasm_rt_allocate_memory(wasm_rt_memory_t *memory,
@@ -68,30 +70,25 @@ static void on_segv(int signal, siginfo_t *info, void *context)
 	runtime_action.sa_sigaction(signal, info, context);
 }
 
-int memory_init(const struct memory_backend *chosen)
+int memory_init(void)
 {
 	struct sigaction action = {
 		.sa_sigaction = on_segv,
 		.sa_flags = SA_SIGINFO | SA_ONSTACK,
 	};
-	int ret;
 
-	ret = chosen->open();
-	if (ret)
-		return ret;
-	backend = chosen;
 	wasm_rt_init();
-	if (sigaction(SIGSEGV, &action, &runtime_action)) {
-		ret = -errno;
-		memory_exit();
-		return ret;
-	}
-	return 0;
+	return sigaction(SIGSEGV, &action, &runtime_action) ? -errno : 0;
 }
 
-void memory_exit(void)
+int memory_open(const struct memory_backend *chosen)
 {
-	wasm_rt_free();
+	backend = chosen;
+	return backend->open();
+}
+
+void memory_close(void)
+{
 	backend->close();
 }
 
@@ -99,6 +96,30 @@ void memory_set_key(uint64_t next)
 {
 	key = next;
 	use = (struct memory_use){};
+	first_faults = memory_page_faults();
+}
+
+void memory_mark_started(void)
+{
+	use.start_faults = memory_page_faults() - first_faults;
+}
+
+uint64_t memory_page_faults(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return usage.ru_minflt + usage.ru_majflt;
+}
+
+int memory_save(void)
+{
+	return backend->save(key);
+}
+
+void memory_forget(void)
+{
+	backend->forget();
 }
 
 const struct memory_use *memory_use(void)
