@@ -27,6 +27,8 @@ help:
 	@echo 'make check-unit      the tests that need no kernel'
 	@echo 'make check-vm        the tests in a virtual machine; KERNEL=6.12 for one kernel,'
 	@echo '                     TESTS="lifetime errors" for some of selftests/'
+	@echo 'make mutate          take lines out of the module, one at a time, and see a test fail;'
+	@echo '                     MUTANTS=selftests/mutants/private-zap.patch for some'
 	@echo 'make style           static checks'
 	@echo 'make install         library, tool and manual pages, below PREFIX (/usr/local)'
 	@echo 'make clean           remove build/'
@@ -115,15 +117,26 @@ selftests: user
 	@echo "  MAKE    selftests"
 	@$(MAKE) -s -C selftests $(filter $(BUILD)/%,$(test_programs))
 
-$(addprefix check-vm-,$(SERIES)): check-vm-%: selftests
-	@$(MAKE) module KERNEL=$*
+# What the machine has besides the module that is tested
+.PHONY: $(addprefix guest-,$(SERIES))
+$(addprefix guest-,$(SERIES)): guest-%: user
 	@$(call kbuild,$*/modules,$(TEST_MODULE_SOURCES),$(CACHE)/linux-$*/headers)
 	@$(call kbuild,$*-without-dirty-bits,$(MODULE_SOURCES),$(CACHE)/linux-$*/headers,\
 		KCFLAGS=-DSLOTPOOL_WITHOUT_DIRTY_BITS)
 	@install -D -t $(BUILD)/guest/without-dirty-bits $(BUILD)/$*-without-dirty-bits/slotpool.ko
 	@install -D -t $(BUILD)/guest/bin $(addprefix $(BUILD)/userspace/,$(GUEST_TOOLS))
+
+$(addprefix check-vm-,$(SERIES)): check-vm-%: selftests guest-%
+	@$(MAKE) module KERNEL=$*
 	@selftests/vm/run.sh --kernel $* --files $(BUILD)/guest --result $(call result,$*) -- \
 		$(test_programs)
+
+MUTANTS ?= $(wildcard selftests/mutants/*.patch)
+
+.PHONY: mutate
+mutate: selftests
+	@$(MAKE) guest-6.12
+	@selftests/vm/mutate.sh 6.12 $(MUTANTS)
 
 # ---- demonstration ----
 

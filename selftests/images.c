@@ -315,6 +315,77 @@ TEST_F(images, a_sealed_file_is_read_page_by_page_when_it_is_needed)
 	ASSERT_EQ(SLOT_PAGES, pool_stat(self->fd).image_pages);
 }
 
+TEST_F(images, a_file_that_can_still_change_is_read_at_once)
+{
+	const int seals[] = { F_SEAL_WRITE, F_SEAL_SHRINK, F_SEAL_FUTURE_WRITE | F_SEAL_SHRINK };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(seals); i++) {
+		int file = pool_memfd(bytes, 4 * PAGE, false);
+		struct slotpool_image image = {
+			.flags = SLOTPOOL_IMAGE_FILE,
+			.length = 4 * PAGE,
+			.fd = file,
+			.file_length = 4 * PAGE,
+		};
+
+		ASSERT_EQ(0, fcntl(file, F_ADD_SEALS, seals[i]));
+		ASSERT_EQ(0, pool_call(self->fd, SLOTPOOL_IMAGE, &image));
+		ASSERT_EQ(4 * PAGE, image.stored);
+		ASSERT_EQ(0, close(file));
+	}
+}
+
+/* Leaves pages that are not zeros where the kernel takes the next ones from. */
+static void litter(void)
+{
+	const size_t length = 64UL << 20;
+	char *memory = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			    0);
+
+	memset(memory, 'k', length);
+	munmap(memory, length);
+}
+
+TEST_F(images, around_what_they_are_made_of_are_zeros)
+{
+	const struct slotpool_image_range range = {
+		.offset = 3 * PAGE + 50,
+		.length = 1,
+		.address = (uintptr_t)bytes,
+	};
+	static char expected[4 * PAGE];
+	struct slotpool_image image = {
+		.flags = SLOTPOOL_IMAGE_FILE,
+		.length = 4 * PAGE,
+		.offset = range.offset,
+		.file_length = 1,
+	};
+	int mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+	int i, slot, handle;
+	static char buffer[PAGE];
+
+	expected[range.offset] = bytes[0];
+	for (i = 0; i < 3; i++) {
+		litter();
+		if (i) {
+			image.fd = pool_memfd(bytes, PAGE, i == 1);
+			handle = pool_image(self->fd, image);
+			ASSERT_EQ(0, close(image.fd));
+		} else {
+			handle = pool_image_of_memory(self->fd, 4 * PAGE, &range, 1);
+		}
+		ASSERT_GT(handle, 0);
+		slot = pool_alloc_image(self->fd, handle);
+		ASSERT_GE(slot, 0);
+		litter();
+		ASSERT_EQ(PAGE, pread(mem, buffer, PAGE, (off_t)(self->base + slot * STRIDE)));
+		ASSERT_TRUE(pool_all_bytes(buffer, PAGE, 0));
+		ASSERT_EQ(0, memcmp(self->base + slot * STRIDE, expected, 4 * PAGE));
+	}
+	ASSERT_EQ(0, close(mem));
+}
+
 TEST_F(images, a_snapshot_is_the_slot_as_it_stands)
 {
 	int image, snapshot, second;

@@ -12,10 +12,14 @@ usage()
 	usage: ${0##*/} --kernel SERIES [OPTION]... -- PROGRAM...
 
 	  --kernel SERIES   6.1 or 6.12
+	  --modules DIR     where the modules were built (build/SERIES)
 	  --files DIR       put the contents of DIR into the machine's /
 	  --result FILE     write "<passed> <failed>" there
 	  --plain           the programs are no tests: show what they print, and
 	                    succeed if all of them exit with 0
+	  --icount          one processor on which one instruction takes one nanosecond,
+	                    whatever else the host does; no mitigations, and no
+	                    instructions that copy or clear more than 8 bytes
 	  --smp CPUS        processors (2)
 	  --mem SIZE        memory (1G)
 	  --timeout SECONDS for the whole run (900)
@@ -32,16 +36,16 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/slotpool
 # What the guest passes to exit, and what qemu makes of it
 finished=$((16 << 1 | 1))
 
-kernel='' files='' result=/dev/null plain='' smp=2 mem=1G timeout=900 append=''
+kernel='' modules='' files='' result=/dev/null plain='' icount='' smp=2 mem=1G timeout=900 append=''
 while [ $# -gt 0 ] && [ "$1" != -- ]; do
-	if [ "$1" = --plain ]; then
-		plain=y
-		shift
-		continue
-	fi
+	case $1 in
+	--plain)	plain=y; shift; continue ;;
+	--icount)	icount=y; shift; continue ;;
+	esac
 	[ $# -ge 2 ] || usage
 	case $1 in
 	--kernel)	kernel=$2 ;;
+	--modules)	modules=$2 ;;
 	--files)	files=$2 ;;
 	--result)	result=$2 ;;
 	--smp)		smp=$2 ;;
@@ -64,7 +68,8 @@ die()
 }
 
 vmlinux=$cache/linux-$kernel/vmlinux
-module=$build/$kernel/slotpool.ko
+modules=${modules:-$build/$kernel}
+module=$modules/slotpool.ko
 [ -f "$vmlinux" ] || die "no kernel $kernel; run selftests/vm/setup.sh vm"
 [ -f "$module" ] || die "no $module; run make module KERNEL=$kernel"
 
@@ -99,7 +104,7 @@ busybox --list | while read -r applet; do
 done
 cp "$here/init" "$root/init"
 gcc -O2 -Wall -Wextra -Werror -static -o "$root/bin/exit-vm" "$here/exit.c"
-find "$build/$kernel" -maxdepth 2 -name '*.ko' -exec cp {} "$root/" \;
+find "$modules" -maxdepth 2 -name '*.ko' -exec cp {} "$root/" \;
 [ -z "$files" ] || cp -a "$files/." "$root/"
 names=()
 for program; do
@@ -114,9 +119,17 @@ copy_libraries
 (cd "$root" && find . | cpio -o -H newc --quiet -R 0:0) >"$work/initramfs"
 
 accel=(-accel tcg)
+cpu=max,la57=off
 # A bare /dev/kvm may be an emulation on which stock kernels hang.
 if [ -d /sys/module/kvm_intel ] || [ -d /sys/module/kvm_amd ]; then
 	accel=(-accel kvm -accel tcg)
+fi
+if [ -n "$icount" ]; then
+	accel=(-accel "tcg,thread=single" -icount "shift=0,sleep=off")
+	smp=1
+	# Each byte of a "rep movsb" would count as one instruction.
+	cpu=$cpu,-erms,-fsrm
+	append="mitigations=off $append"
 fi
 
 # In place of tap.sh for programs that are no tests
@@ -153,7 +166,7 @@ machine()
 	for attempt in 1 2; do
 		timeout --kill-after=5 "$timeout" qemu-system-x86_64 \
 			-nodefaults -no-user-config -display none -no-reboot \
-			"${accel[@]}" -cpu max,la57=off -smp "$smp" -m "$mem" \
+			"${accel[@]}" -cpu "$cpu" -smp "$smp" -m "$mem" \
 			-kernel "$vmlinux" -initrd "$work/initramfs" \
 			-append "console=ttyS0 panic=-1 oops=panic watchdog_thresh=60 $append" \
 			-serial "file:$work/console" -serial stdio \
