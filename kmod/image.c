@@ -417,18 +417,18 @@ static bool image_has_source(const struct image *image, pgoff_t index)
 /**
  * image_add_page() - copy a page of a slot of which a snapshot is taken
  * @image: an image that nobody else knows yet
- * @base: the slot's own image, or NULL
  * @index: which page
  * @page: its contents
+ * @below: what the slot's own image has there, or NULL for zeros
  *
  * To be called before image_add_base(), for all private pages.
  *
  * Context: Process context, holding the slot's mutex. May sleep.
  * Return: 0, or -EFBIG, -ENOSPC, -ENOMEM or -EINTR as image_copy_memory().
  */
-int image_add_page(struct image *image, struct image *base, pgoff_t index, struct page *page)
+int image_add_page(struct image *image, pgoff_t index, const struct page *page,
+		   const struct page *below)
 {
-	struct page *below = base ? image_page_present(base, index) : NULL;
 	struct page *copy;
 	int err;
 
@@ -651,24 +651,6 @@ free_page:
 	return ERR_PTR(err);
 }
 
-static struct page *image_entry_page(void *entry)
-{
-	return xa_is_value(entry) ? NULL : entry;
-}
-
-/**
- * image_page_present() - a page of an image that was needed before
- * @image: an image that the caller's slot is attached to
- * @index: a page for which image_page() succeeded since that
- *
- * Context: Any, holding the slot's mutex.
- * Return: The page, or NULL if it is all zeros.
- */
-struct page *image_page_present(struct image *image, pgoff_t index)
-{
-	return image_entry_page(xa_load(&image->pages, index));
-}
-
 /**
  * image_page() - a page of an image
  * @image: an image that the caller's slot is attached to
@@ -683,9 +665,9 @@ struct page *image_page(struct image *image, pgoff_t index, gfp_t gfp)
 {
 	void *entry = xa_load(&image->pages, index);
 
-	if (entry || !image_has_source(image, index))
-		return image_entry_page(entry);
-	return image_read_page(image, index, gfp);
+	if (!entry && image_has_source(image, index))
+		return image_read_page(image, index, gfp);
+	return xa_is_value(entry) ? NULL : entry;
 }
 
 /* Gives back what can be read again. */

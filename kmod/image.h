@@ -109,7 +109,8 @@ void image_put(struct image *image);
 int image_copy_memory(struct image *image, const struct slotpool_image_range *ranges,
 		      u32 nr_ranges);
 int image_read_file(struct image *image, const struct image_source *source);
-int image_add_page(struct image *image, struct image *base, pgoff_t index, struct page *page);
+int image_add_page(struct image *image, pgoff_t index, const struct page *page,
+		   const struct page *below);
 int image_add_base(struct image *image, struct image *base);
 
 struct file *image_export(struct image *image);
@@ -118,7 +119,6 @@ struct image *image_import(struct file *file);
 void image_attach(struct image *image);
 void image_detach(struct image *image);
 struct page *image_page(struct image *image, pgoff_t index, gfp_t gfp);
-struct page *image_page_present(struct image *image, pgoff_t index);
 
 void image_learn(struct image *image, struct xarray *pages, xa_mark_t written);
 

@@ -25,7 +25,10 @@ struct reserve {
 	unsigned long nr_lost;
 };
 
-/* In page_private() of the reserve's own pages; others have 0 there. */
+/*
+ * In page_private() of the reserve's own pages. The other bits are for whoever
+ * takes a page, and 0 when it is given back.
+ */
 #define RESERVE_OWNED 1UL
 
 int reserve_init(struct reserve *reserve, unsigned long nr_pages);
@@ -38,7 +41,7 @@ bool reserve_give(struct reserve *reserve, struct page *page, bool promise);
 /* Whether a page comes from a reserve, and not from the page allocator. */
 static inline bool reserve_owns(const struct page *page)
 {
-	return page_private(page) == RESERVE_OWNED;
+	return page_private(page) & RESERVE_OWNED;
 }
 
 #endif /* SLOTPOOL_RESERVE_H */

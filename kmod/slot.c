@@ -184,6 +184,20 @@ static int slot_commit(struct slot *slot, unsigned long limit, unsigned long com
 	return 0;
 }
 
+/*
+ * A private page remembers what it is reset to: the image's page, or NULL for
+ * zeros. As long as the slot is attached to the image, that page stays.
+ */
+static void slot_set_original(struct page *page, struct page *original)
+{
+	set_page_private(page, (unsigned long)original | reserve_owns(page));
+}
+
+static struct page *slot_original(const struct page *page)
+{
+	return (struct page *)(page_private(page) & ~RESERVE_OWNED);
+}
+
 static int slot_take_page(struct slot *slot, gfp_t gfp, struct page **pagep)
 {
 	bool promised = slot->nr_promised;
@@ -219,6 +233,7 @@ static void slot_give_page(struct slot *slot, struct page *page)
 	lockdep_assert_held(&slot->lock);
 
 	slot->nr_borrowed -= !reserve_owns(page);
+	slot_set_original(page, NULL);
 	stats_add(slot->memory->stats, STATS_GIVEN_PAGES, 1);
 	if (reserve_give(&slot->memory->reserve, page, promise))
 		slot->nr_promised++;
@@ -266,8 +281,10 @@ static void slot_empty(struct slot *slot)
 }
 
 /* Makes a page what it is in the image. */
-static void slot_fill(struct page *page, struct page *original)
+static void slot_fill(struct page *page)
 {
+	const struct page *original = slot_original(page);
+
 	if (original)
 		copy_page(page_address(page), page_address(original));
 	else
@@ -291,8 +308,9 @@ static int slot_make_private(struct slot *slot, pgoff_t index, gfp_t gfp, struct
 	err = slot_take_page(slot, gfp, &page);
 	if (err)
 		return err;
+	slot_set_original(page, original);
 	/* It may hold what another tenant wrote. */
-	slot_fill(page, original);
+	slot_fill(page);
 	/*
 	 * What keeps track of pages is charged like them (slot_create()): where
 	 * these are the pool's own, a cgroup's bound must not fail a fault
@@ -319,11 +337,8 @@ static int slot_make_private(struct slot *slot, pgoff_t index, gfp_t gfp, struct
 	return 0;
 }
 
-/*
- * An entry that is present doesn't fault, so a lower limit counts only when
- * nothing is mapped above it any more.
- */
-static void slot_trim(struct slot *slot)
+/* Makes all pages above the limit absent. */
+static void slot_empty_above(struct slot *slot)
 {
 	unsigned long limit = slot->terms.limit;
 	unsigned long nr_above = 0;
@@ -332,8 +347,6 @@ static void slot_trim(struct slot *slot)
 
 	lockdep_assert_held(&slot->lock);
 
-	if (slot->high_water <= limit)
-		return;
 	if (slot->mapped)
 		mapping_zap(slot->client->mapping, slot->first + limit, slot->high_water - limit);
 	slot->high_water = limit;
@@ -346,6 +359,16 @@ static void slot_trim(struct slot *slot)
 	/* Counts those as not made that may have been: then more is promised. */
 	slot->nr_made -= min(slot->nr_made, nr_above);
 	slot_drop(slot, &above);
+}
+
+/*
+ * An entry that is present doesn't fault, so a lower limit counts only when
+ * nothing is mapped above it any more.
+ */
+static void slot_trim(struct slot *slot)
+{
+	if (slot->high_water > slot->terms.limit)
+		slot_empty_above(slot);
 }
 
 /**
@@ -391,18 +414,19 @@ static void slot_restore(struct slot *slot)
 	unsigned long highest = 0;
 	struct page *page, *next;
 	LIST_HEAD(dropped);
-	bool sampled;
+	bool sampled = false;
 
 	lockdep_assert_held(&slot->lock);
 
-	sampled = slot_learn(slot);
+	/* Most of the time there is nothing to find out. */
+	if (unlikely(slot->first_life || slot->decay.watching))
+		sampled = slot_learn(slot);
 	list_for_each_entry_safe(page, next, &slot->pages, lru) {
-		bool decayed = sampled &&
+		bool decayed = unlikely(sampled) &&
 			       !xa_get_mark(&slot->by_index, page->index, DECAY_WRITTEN);
 
 		if (nr_kept < slot->terms.keep && !decayed && likely(!PageHWPoison(page))) {
-			slot_fill(page, slot->image ? image_page_present(slot->image, page->index) :
-						      NULL);
+			slot_fill(page);
 			nr_kept++;
 		} else {
 			lowest = min(lowest, page->index);
@@ -630,7 +654,7 @@ int slot_snapshot(struct slot *slot, struct image *image)
 	lockdep_assert_held(&slot->lock);
 
 	list_for_each_entry(page, &slot->pages, lru) {
-		err = image_add_page(image, slot->image, page->index, page);
+		err = image_add_page(image, page->index, page, slot_original(page));
 		if (err)
 			return err;
 		cond_resched();
