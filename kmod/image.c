@@ -108,11 +108,13 @@ struct image *image_create(struct image_store *store, unsigned long length)
 	return image;
 }
 
+/* Takes the image off the list of idle ones, or puts it there. */
 static void image_set_idle(struct image *image, bool idle)
 {
 	struct image_store *store = image->store;
 
-	spin_lock(&store->lock);
+	lockdep_assert_held(&store->lock);
+
 	list_del_init(&image->idle_link);
 	store->nr_idle_pages -= image->nr_idle;
 	image->nr_idle = 0;
@@ -121,7 +123,6 @@ static void image_set_idle(struct image *image, bool idle)
 		image->nr_idle = image->nr_read;
 		store->nr_idle_pages += image->nr_idle;
 	}
-	spin_unlock(&store->lock);
 }
 
 static void image_free_entry(struct image *image, void *entry)
@@ -141,7 +142,9 @@ static void image_destroy(struct image *image)
 	void *entry;
 
 	/* The shrinker finds it there, but gets no reference any more. */
+	spin_lock(&store->lock);
 	image_set_idle(image, false);
+	spin_unlock(&store->lock);
 	xa_for_each(&image->pages, index, entry) {
 		image_free_entry(image, entry);
 		cond_resched();
@@ -564,9 +567,12 @@ void image_attach(struct image *image)
 	image_get(image);
 	if (!image->source.file)
 		return;
+	/* Waits for image_drop(). */
 	mutex_lock(&image->lock);
+	spin_lock(&image->store->lock);
 	if (!image->users++)
 		image_set_idle(image, false);
+	spin_unlock(&image->store->lock);
 	mutex_unlock(&image->lock);
 }
 
@@ -576,6 +582,9 @@ void image_attach(struct image *image)
  *
  * The slot has no page table entry for any of the image's pages any more.
  *
+ * Without the image's mutex, because slots are emptied while memory is
+ * reclaimed, and who reclaims it may be reading a page of this very image.
+ *
  * Context: Process context, holding the slot's mutex. May sleep.
  */
 void image_detach(struct image *image)
@@ -583,10 +592,10 @@ void image_detach(struct image *image)
 	if (!image)
 		return;
 	if (image->source.file) {
-		mutex_lock(&image->lock);
+		spin_lock(&image->store->lock);
 		if (!--image->users)
 			image_set_idle(image, true);
-		mutex_unlock(&image->lock);
+		spin_unlock(&image->store->lock);
 	}
 	image_put(image);
 }
@@ -711,9 +720,7 @@ unsigned long image_store_shrink(struct image_store *store, unsigned long nr_pag
 			spin_unlock(&store->lock);
 			break;
 		}
-		list_del_init(&image->idle_link);
-		store->nr_idle_pages -= image->nr_idle;
-		image->nr_idle = 0;
+		image_set_idle(image, false);
 		/* One that is just being destroyed gives its pages back anyway. */
 		if (!refcount_inc_not_zero(&image->references))
 			image = NULL;
@@ -723,11 +730,12 @@ unsigned long image_store_shrink(struct image_store *store, unsigned long nr_pag
 
 		/*
 		 * Who holds the mutex may be waiting for memory. It is a slot
-		 * that begins or ends to use the image: then the image is not
-		 * idle, or will be put on the list again.
+		 * that begins to use the image, or does by now: the image is
+		 * put on the list again when the slot ends to use it.
 		 */
 		if (mutex_trylock(&image->lock)) {
-			if (!image->users)
+			/* With the mutex held none begins to use it. */
+			if (!READ_ONCE(image->users))
 				nr_dropped += image_drop(image);
 			mutex_unlock(&image->lock);
 		}
