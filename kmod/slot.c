@@ -485,8 +485,7 @@ int slot_assign(struct slot *slot, struct slot_client *client, const struct slot
 
 	lockdep_assert_held(&slot->lock);
 
-	*kept = slot->client == client && slot->image == terms->image;
-	if (!*kept) {
+	if (slot->client != client || slot->image != terms->image) {
 		/* No page passes between clients, none between images. */
 		slot_decommit(slot);
 		WRITE_ONCE(slot->client, client);
@@ -514,6 +513,7 @@ int slot_assign(struct slot *slot, struct slot_client *client, const struct slot
 
 	atomic_inc(&client->nr_owned);
 	WRITE_ONCE(slot->owner, client);
+	*kept = !slot->first_life;
 	return 0;
 }
 
