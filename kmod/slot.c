@@ -36,6 +36,7 @@
  */
 #include <linux/mm.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "mapping.h"
@@ -681,8 +682,8 @@ static bool slot_may_prepare(const struct slot *slot)
 
 	if (!slot->memory->overcommit && terms->commit < terms->limit)
 		return false;
-	return slot->nr_promised ||
-	       terms->limit <= client->max_pages - atomic_long_read(&client->nr_pages);
+	/* What its other slots are going to touch nobody knows. */
+	return slot->nr_promised || client->max_pages == LONG_MAX;
 }
 
 /* Sets up what instances of the image write, as far as that is to be had easily. */
@@ -696,7 +697,8 @@ static void slot_prepare(struct slot *slot)
 	if (!slot_may_prepare(slot))
 		return;
 	for (index = 0; image_next_hot(slot->image, &index); index++) {
-		if (index >= slot->terms.limit || slot->nr_pages >= slot->terms.keep)
+		if (index >= slot->terms.limit || slot->nr_pages >= slot->terms.keep ||
+		    fatal_signal_pending(current))
 			break;
 		if (xa_load(&slot->by_index, index))
 			continue;
@@ -705,6 +707,8 @@ static void slot_prepare(struct slot *slot)
 		slot->nr_prepared++;
 		cond_resched();
 	}
+	/* What the instance never asked for is not taken off its commitment. */
+	slot->nr_made -= slot->nr_prepared;
 	stats_add(slot->memory->stats, STATS_PREPARED_PAGES, slot->nr_prepared);
 	/* The instance's end shows which of them it wrote. */
 	if (slot->nr_prepared)
