@@ -367,11 +367,17 @@ static int image_set_source(struct image *image, const struct image_source *sour
 	u64 length = bytes > source->offset ? min(source->length, bytes - source->offset) : 0;
 	u64 first = source->offset >> PAGE_SHIFT;
 	u64 end = DIV_ROUND_UP_ULL(source->offset + length, PAGE_SIZE);
+	unsigned long nr_own = 0;
+	unsigned long index;
+	void *entry;
 	int err;
 
 	if (!length)
 		return 0;
-	err = image_charge(image, end - first);
+	/* Where a snapshot has something else, nothing is ever read. */
+	xa_for_each_range(&image->pages, index, entry, first, end - 1)
+		nr_own += !xa_get_mark(&image->pages, index, IMAGE_READ);
+	err = image_charge(image, end - first - nr_own);
 	if (err)
 		return err;
 	image->source = *source;
