@@ -74,21 +74,27 @@ int client_open(struct pool *pool, struct file *file)
 	client = kzalloc(sizeof(*client), GFP_KERNEL_ACCOUNT);
 	if (!client)
 		return -ENOMEM;
+	err = -ENOMEM;
+	client->account = image_account_create(pool->max_client_image_pages);
+	if (!client->account)
+		goto free_client;
 	client->inode = client_inode_create();
 	if (IS_ERR(client->inode)) {
 		err = PTR_ERR(client->inode);
-		goto free_client;
+		goto put_account;
 	}
 	client->pool = pool;
 	atomic_set(&client->users, 0);
 	spin_lock_init(&client->lock);
 	pool_client_init(pool, &client->slots, client->inode->i_mapping);
-	handle_table_init(&client->images, pool->max_client_image_pages);
+	handle_table_init(&client->images);
 
 	file->private_data = client;
 	file->f_mapping = client->inode->i_mapping;
 	return 0;
 
+put_account:
+	image_account_put(client->account);
 free_client:
 	kfree(client);
 	return err;
@@ -111,6 +117,8 @@ int client_release(struct inode *inode, struct file *file)
 	WARN_ON(atomic_read(&client->users));
 	pool_client_release(client->pool, &client->slots);
 	handle_table_destroy(&client->images);
+	/* Images that it made and that others have keep theirs. */
+	image_account_put(client->account);
 	/* What is left of closing the file doesn't look at the mapping. */
 	file->f_mapping = inode->i_mapping;
 	client_inode_destroy(client->inode);
@@ -137,8 +145,8 @@ void client_show_fdinfo(struct seq_file *seq, struct file *file)
 	seq_printf(seq, "slotpool-memory:\t%ld kB\n",
 		   atomic_long_read(&client->slots.slots.nr_pages) << (PAGE_SHIFT - 10));
 	seq_printf(seq, "slotpool-images:\t%lu\n", READ_ONCE(client->images.nr_images));
-	seq_printf(seq, "slotpool-image-memory:\t%lu kB\n",
-		   READ_ONCE(client->images.nr_pages) << (PAGE_SHIFT - 10));
+	seq_printf(seq, "slotpool-image-memory:\t%ld kB\n",
+		   atomic_long_read(&client->account->nr_charged) << (PAGE_SHIFT - 10));
 }
 
 /**

@@ -13,6 +13,7 @@
  * @pool: invariant: the pool
  * @slots: what the pool knows of the client
  * @images: the images that it may name
+ * @account: invariant: what the images store that it made
  * @inode: invariant: the inode that the client's address space belongs to
  * @users: mappings, and calls that change something and have not returned
  * @lock: protects @mm while @users is 0
@@ -24,6 +25,7 @@ struct client {
 	struct pool *pool;
 	struct pool_client slots;
 	struct handle_table images;
+	struct image_account *account;
 	struct inode *inode;
 	atomic_t users;
 	spinlock_t lock;	/* protects @mm */

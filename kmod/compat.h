@@ -9,6 +9,7 @@
 #include <linux/mm.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
+#include <linux/swap.h>
 
 #if !defined(CONFIG_64BIT) || !defined(CONFIG_ARCH_HAS_PTE_SPECIAL)
 #error "slotpool needs 64 bits, and page table entries that can be marked special"
@@ -32,6 +33,14 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, unsigned long set,
 static inline void release_fault_lock(struct vm_fault *vmf)
 {
 	mmap_read_unlock(vmf->vma->vm_mm);
+}
+#endif
+
+#ifndef HAVE_ACCOUNT_RECLAIMED_PAGES
+static inline void mm_account_reclaimed_pages(unsigned long nr_pages)
+{
+	if (current->reclaim_state)
+		current->reclaim_state->reclaimed_slab += nr_pages;
 }
 #endif
 

@@ -80,12 +80,10 @@ void decay_start(struct decay *decay)
  * New entries are clean: there is nothing to clear and to flush.
  *
  * Context: Process context, holding the slot's mutex.
- * Return: Whether it is watched.
  */
-bool decay_watch_new(struct decay *decay, struct decay_budget *budget)
+void decay_watch_new(struct decay *decay, struct decay_budget *budget)
 {
 	decay->watching = MAPPING_HAS_DIRTY_BITS && decay_spend(budget);
-	return decay->watching;
 }
 
 /* Looks at all of the slot's pages, and marks those written if that is wanted. */
@@ -122,8 +120,10 @@ static void decay_clear_marks(struct xarray *pages)
 	unsigned long index;
 	void *page;
 
-	xa_for_each_marked(pages, index, page, DECAY_WRITTEN)
+	xa_for_each_marked(pages, index, page, DECAY_WRITTEN) {
 		xa_clear_mark(pages, index, DECAY_WRITTEN);
+		cond_resched();
+	}
 }
 
 /**

@@ -39,7 +39,7 @@ struct decay {
 
 void decay_budget_init(struct decay_budget *budget, unsigned int max_samples);
 void decay_start(struct decay *decay);
-bool decay_watch_new(struct decay *decay, struct decay_budget *budget);
+void decay_watch_new(struct decay *decay, struct decay_budget *budget);
 bool decay_sample(struct decay *decay, struct address_space *mapping, pgoff_t first,
 		  struct xarray *pages);
 void decay_adapt(struct decay *decay, bool decayed);

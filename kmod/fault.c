@@ -78,7 +78,7 @@ static vm_fault_t fault_lock(struct vm_fault *vmf, struct slot *slot)
 /*
  * For an entry that is missing, and for a write to one that is read-only. Never
  * answers 0 to the latter: the core would make whatever entry is there
- * writable, and that may be the zero page's.
+ * writable, and that may be that of a page which all share.
  */
 static vm_fault_t fault_answer(struct vm_fault *vmf)
 {

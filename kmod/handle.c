@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Handles: which images a client may name, and how many pages they store.
+ * Handles: which images a client may name.
  */
 #include <linux/err.h>
 #include <linux/slab.h>
@@ -21,17 +21,14 @@ struct handle {
 /**
  * handle_table_init() - set up an empty table
  * @table: the table
- * @max_pages: pages that the client's images may store
  *
  * Context: Any.
  */
-void handle_table_init(struct handle_table *table, unsigned long max_pages)
+void handle_table_init(struct handle_table *table)
 {
-	table->max_pages = max_pages;
 	mutex_init(&table->lock);
 	xa_init_flags(&table->entries, XA_FLAGS_ACCOUNT);
 	table->nr_images = 0;
-	table->nr_pages = 0;
 }
 
 static void handle_free(struct handle *handle)
@@ -65,7 +62,7 @@ void handle_table_destroy(struct handle_table *table)
  * The handle is the image's id.
  *
  * Context: Process context, may sleep.
- * Return: 0; -EDQUOT above the bound, -ENOMEM.
+ * Return: 0 or -ENOMEM.
  */
 int handle_add(struct handle_table *table, struct image *image)
 {
@@ -78,9 +75,6 @@ int handle_add(struct handle_table *table, struct image *image)
 		handle->nr_uses++;
 		goto unlock;
 	}
-	err = -EDQUOT;
-	if (image->nr_charged > table->max_pages - table->nr_pages)
-		goto unlock;
 	err = -ENOMEM;
 	handle = kmalloc(sizeof(*handle), GFP_KERNEL_ACCOUNT);
 	if (!handle)
@@ -94,7 +88,6 @@ int handle_add(struct handle_table *table, struct image *image)
 	}
 	image_get(image);
 	table->nr_images++;
-	table->nr_pages += image->nr_charged;
 
 unlock:
 	mutex_unlock(&table->lock);
@@ -149,7 +142,6 @@ struct image *handle_remove(struct handle_table *table, u32 handle, bool *last)
 	if (entry && *last) {
 		xa_erase(&table->entries, handle);
 		table->nr_images--;
-		table->nr_pages -= image->nr_charged;
 		handle_free(entry);
 	}
 	mutex_unlock(&table->lock);

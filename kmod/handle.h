@@ -9,21 +9,17 @@ struct image;
 
 /**
  * struct handle_table - the images that a client may name
- * @max_pages: invariant: bound of @nr_pages
  * @lock: protects the rest
  * @entries: by handle, which is the image's id
  * @nr_images: images in the table
- * @nr_pages: pages that they may store
  */
 struct handle_table {
-	unsigned long max_pages;
 	struct mutex lock;	/* protects the rest */
 	struct xarray entries;
 	unsigned long nr_images;
-	unsigned long nr_pages;
 };
 
-void handle_table_init(struct handle_table *table, unsigned long max_pages);
+void handle_table_init(struct handle_table *table);
 void handle_table_destroy(struct handle_table *table);
 int handle_add(struct handle_table *table, struct image *image);
 struct image *handle_get(struct handle_table *table, u32 handle);

@@ -75,15 +75,48 @@ void image_store_destroy(struct image_store *store)
 }
 
 /**
+ * image_account_create() - set up the account of a client
+ * @max_pages: pages that its images may store
+ *
+ * Context: Process context, may sleep.
+ * Return: The account, or NULL without memory for it.
+ */
+struct image_account *image_account_create(unsigned long max_pages)
+{
+	struct image_account *account = kmalloc(sizeof(*account), GFP_KERNEL_ACCOUNT);
+
+	if (!account)
+		return NULL;
+	refcount_set(&account->references, 1);
+	account->max_pages = min_t(unsigned long, max_pages, LONG_MAX);
+	atomic_long_set(&account->nr_charged, 0);
+	return account;
+}
+
+/**
+ * image_account_put() - the client, or one of its images, is gone
+ * @account: the account
+ *
+ * Context: Any.
+ */
+void image_account_put(struct image_account *account)
+{
+	if (refcount_dec_and_test(&account->references))
+		kfree(account);
+}
+
+/**
  * image_create() - start to put an image together
  * @store: where it belongs
+ * @account: who makes it
  * @length: pages of a slot that it describes
  *
  * Context: Process context, may sleep.
  * Return: An image of zeros with one reference, or an ERR_PTR(): -ENOMEM, or
  * -ENOSPC without an id left.
  */
-struct image *image_create(struct image_store *store, unsigned long length)
+struct image *image_create(struct image_store *store, struct image_account *account,
+			   unsigned long length)
 {
 	struct image *image = kzalloc(sizeof(*image), GFP_KERNEL_ACCOUNT);
 	int id;
@@ -99,6 +132,8 @@ struct image *image_create(struct image_store *store, unsigned long length)
 	refcount_set(&image->references, 1);
 	image->id = id;
 	image->store = store;
+	refcount_inc(&account->references);
+	image->account = account;
 	image->length = length;
 	xa_init_flags(&image->pages, XA_FLAGS_ACCOUNT);
 	mutex_init(&image->lock);
@@ -156,6 +191,8 @@ static void image_destroy(struct image *image)
 		mem_cgroup_put(image->memcg);
 	}
 	atomic_long_sub(image->nr_charged, &store->nr_charged);
+	atomic_long_sub(image->nr_charged, &image->account->nr_charged);
+	image_account_put(image->account);
 	ida_free(&store->ids, image->id);
 	atomic_dec(&store->nr_images);
 	mutex_destroy(&image->lock);
@@ -185,18 +222,31 @@ void image_put(struct image *image)
 		image_destroy(image);
 }
 
+static bool image_charge_to(atomic_long_t *counter, long max_pages, long nr_pages)
+{
+	long charged = atomic_long_read(counter);
+
+	do {
+		if (nr_pages > max_pages - charged)
+			return false;
+	} while (!atomic_long_try_cmpxchg(counter, &charged, charged + nr_pages));
+	return true;
+}
+
 /* Lets the image store more pages. */
 static int image_charge(struct image *image, unsigned long nr_pages)
 {
+	struct image_account *account = image->account;
 	struct image_store *store = image->store;
-	long charged = atomic_long_read(&store->nr_charged);
 
 	if (nr_pages > store->max_pages - image->nr_charged)
 		return -EFBIG;
-	do {
-		if (nr_pages > store->max_total_pages - charged)
-			return -ENOSPC;
-	} while (!atomic_long_try_cmpxchg(&store->nr_charged, &charged, charged + nr_pages));
+	if (!image_charge_to(&account->nr_charged, account->max_pages, nr_pages))
+		return -EDQUOT;
+	if (!image_charge_to(&store->nr_charged, store->max_total_pages, nr_pages)) {
+		atomic_long_sub(nr_pages, &account->nr_charged);
+		return -ENOSPC;
+	}
 	image->nr_charged += nr_pages;
 	return 0;
 }
@@ -279,8 +329,8 @@ static int image_end_assembly(struct image_assembly *assembly, int err)
  * @nr_ranges: how many
  *
  * Context: Process context, holding no lock. May sleep.
- * Return: 0; -EFAULT if something can't be read, -EFBIG or -ENOSPC above a
- * bound, -ENOMEM, or -EINTR if the task is being killed. After an error the
+ * Return: 0; -EFAULT if something can't be read, -EFBIG, -EDQUOT or -ENOSPC above
+ * a bound, -ENOMEM, or -EINTR if the task is being killed. After an error the
  * image is to be given up.
  */
 int image_copy_memory(struct image *image, const struct slotpool_image_range *ranges,
@@ -407,6 +457,8 @@ int image_read_file(struct image *image, const struct image_source *source)
 	if (!S_ISREG(file_inode(file)->i_mode) || !(file->f_mode & FMODE_CAN_READ) ||
 	    !file->f_op->read_iter || file->f_op->read)
 		return -EINVAL;
+	if (!source->length)
+		return 0;
 	if (!image_is_sealed(file))
 		return image_read_now(image, source);
 	if (source->position + source->length > i_size_read(file_inode(file)))
@@ -433,7 +485,8 @@ static bool image_has_source(const struct image *image, pgoff_t index)
  * To be called before image_add_base(), for all private pages.
  *
  * Context: Process context, holding the slot's mutex. May sleep.
- * Return: 0, or -EFBIG, -ENOSPC, -ENOMEM or -EINTR as image_copy_memory().
+ * Return: 0, or -EFBIG, -EDQUOT, -ENOSPC, -ENOMEM or -EINTR as
+ * image_copy_memory().
  */
 int image_add_page(struct image *image, pgoff_t index, const struct page *page,
 		   const struct page *below)
@@ -464,6 +517,51 @@ int image_add_page(struct image *image, pgoff_t index, const struct page *page,
 	return err;
 }
 
+/* Shares an entry of the slot's own image. */
+static int image_add_entry(struct image *image, pgoff_t index, void *entry, bool read)
+{
+	int err;
+
+	if (xa_is_value(entry))
+		return xa_err(xa_store(&image->pages, index, entry, IMAGE_GFP));
+	/* Those of the source are charged all at once, whether read or not. */
+	err = read ? 0 : image_charge(image, 1);
+	if (err)
+		return err;
+	/* Attached, the base keeps its pages. */
+	get_page(entry);
+	err = image_insert(image, index, entry, IMAGE_GFP);
+	if (err)
+		put_page(entry);
+	else if (read)
+		xa_set_mark(&image->pages, index, IMAGE_READ);
+	return err;
+}
+
+static int image_add_entries(struct image *image, struct image *base)
+{
+	unsigned long index;
+	void *entry;
+	int err;
+
+	xa_for_each_range(&base->pages, index, entry, 0, image->length - 1) {
+		bool read = xa_get_mark(&base->pages, index, IMAGE_READ);
+
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+		/* What was written counts, and zeros of the source can be read again. */
+		if (xa_load(&image->pages, index) || (read && xa_is_value(entry)))
+			continue;
+		err = image_add_entry(image, index, entry, read);
+		if (err)
+			return err;
+		if (read)
+			image->nr_read++;
+	}
+	return 0;
+}
+
 /**
  * image_add_base() - what a snapshot has in common with the slot's own image
  * @image: an image that nobody else knows yet
@@ -474,45 +572,23 @@ int image_add_page(struct image *image, pgoff_t index, const struct page *page,
  */
 int image_add_base(struct image *image, struct image *base)
 {
-	unsigned long index;
-	void *entry;
 	int err;
 
 	if (!image->length)
 		return 0;
-	xa_for_each_range(&base->pages, index, entry, 0, image->length - 1) {
-		bool read = xa_get_mark(&base->pages, index, IMAGE_READ);
-
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		cond_resched();
-		if (xa_load(&image->pages, index) || (read && xa_is_value(entry)))
-			continue;
-		if (xa_is_value(entry)) {
-			err = xa_err(xa_store(&image->pages, index, entry, IMAGE_GFP));
-			if (err)
-				return err;
-			continue;
-		}
-		/* Those of the source are charged below, whether read or not. */
-		if (!read) {
-			err = image_charge(image, 1);
-			if (err)
-				return err;
-		}
-		/* Attached, the base keeps its pages. */
-		get_page(entry);
-		err = image_insert(image, index, entry, IMAGE_GFP);
-		if (err) {
-			put_page(entry);
-			return err;
-		}
-		if (read) {
-			xa_set_mark(&image->pages, index, IMAGE_READ);
-			image->nr_read++;
-		}
-	}
-	return base->source.file ? image_set_source(image, &base->source) : 0;
+	/* No page is half read, and looks as if it could not be read again. */
+	mutex_lock(&base->lock);
+	err = image_add_entries(image, base);
+	mutex_unlock(&base->lock);
+	if (!err && base->source.file)
+		err = image_set_source(image, &base->source);
+	if (err)
+		return err;
+	/* Until a slot uses it, what was read can be given back. */
+	spin_lock(&image->store->lock);
+	image_set_idle(image, true);
+	spin_unlock(&image->store->lock);
+	return 0;
 }
 
 static int image_release(struct inode *inode, struct file *file)
@@ -624,18 +700,20 @@ static struct page *image_read_page(struct image *image, pgoff_t index, gfp_t gf
 	u64 end = min_t(u64, ((u64)index + 1) << PAGE_SHIFT, source->offset + source->length);
 	struct page *page;
 	void *entry;
+	bool zeros;
 	int err;
 
+	/* Before the mutex, since who reads for another may have to wait for memory. */
+	page = image_alloc(image, gfp);
+	if (!page)
+		return ERR_PTR(-ENOMEM);
 	mutex_lock(&image->lock);
 	entry = xa_load(&image->pages, index);
 	if (entry) {
-		mutex_unlock(&image->lock);
-		return xa_is_value(entry) ? NULL : entry;
-	}
-	page = image_alloc(image, gfp);
-	if (!page) {
-		mutex_unlock(&image->lock);
-		return ERR_PTR(-ENOMEM);
+		/* Somebody else was faster. */
+		__free_page(page);
+		page = xa_is_value(entry) ? NULL : entry;
+		goto unlock;
 	}
 	err = image_read_bytes(source->file, page_address(page) + offset_in_page(start),
 			       end - start, source->position + (start - source->offset));
@@ -644,25 +722,29 @@ static struct page *image_read_page(struct image *image, pgoff_t index, gfp_t gf
 		err = err == -ENOMEM ? err : -EIO;
 		goto free_page;
 	}
-	stats_add(image->store->stats, STATS_IMAGE_READS, 1);
-	if (image_is_zeros(page)) {
-		__free_page(page);
-		page = NULL;
+	zeros = image_is_zeros(page);
+	if (zeros)
 		err = xa_err(xa_store(&image->pages, index, IMAGE_ZEROS, gfp));
-	} else {
+	else
 		err = image_insert(image, index, page, gfp);
-	}
 	if (err)
 		goto free_page;
 	xa_set_mark(&image->pages, index, IMAGE_READ);
-	image->nr_read++;
+	stats_add(image->store->stats, STATS_IMAGE_READS, 1);
+	if (zeros) {
+		__free_page(page);
+		page = NULL;
+	} else {
+		image->nr_read++;
+	}
+
+unlock:
 	mutex_unlock(&image->lock);
 	return page;
 
 free_page:
 	mutex_unlock(&image->lock);
-	if (page)
-		__free_page(page);
+	__free_page(page);
 	return ERR_PTR(err);
 }
 
@@ -685,10 +767,10 @@ struct page *image_page(struct image *image, pgoff_t index, gfp_t gfp)
 	return xa_is_value(entry) ? NULL : entry;
 }
 
-/* Gives back what can be read again. */
+/* Gives back what can be read again; returns how many pages the system got. */
 static unsigned long image_drop(struct image *image)
 {
-	unsigned long nr_dropped = 0;
+	unsigned long nr_freed = 0;
 	unsigned long index;
 	void *entry;
 
@@ -696,13 +778,16 @@ static unsigned long image_drop(struct image *image)
 
 	xa_for_each_marked(&image->pages, index, entry, IMAGE_READ) {
 		xa_erase(&image->pages, index);
+		if (!xa_is_value(entry)) {
+			stats_add(image->store->stats, STATS_IMAGE_DROPS, 1);
+			/* A snapshot may have it, too. */
+			nr_freed += page_count(entry) == 1;
+		}
 		image_free_entry(image, entry);
-		nr_dropped++;
 		cond_resched();
 	}
 	image->nr_read = 0;
-	stats_add(image->store->stats, STATS_IMAGE_DROPS, nr_dropped);
-	return nr_dropped;
+	return nr_freed;
 }
 
 /**
@@ -773,6 +858,7 @@ void image_learn(struct image *image, struct xarray *pages, xa_mark_t written)
 	xa_for_each(&image->hot, index, entry) {
 		unsigned long score = xa_to_value(entry);
 
+		cond_resched();
 		if (xa_get_mark(pages, index, written))
 			continue;
 		if (score > 1)

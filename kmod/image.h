@@ -44,6 +44,18 @@ struct image_store {
 };
 
 /**
+ * struct image_account - what the images store that one client made
+ * @references: the client, and its images, which may exist for longer
+ * @max_pages: invariant: bound of @nr_charged
+ * @nr_charged: pages that the images may store
+ */
+struct image_account {
+	refcount_t references;
+	long max_pages;
+	atomic_long_t nr_charged;
+};
+
+/**
  * struct image_source - a range of a file that an image is read from
  * @file: the file, or NULL
  * @position: where the range begins in the file, in bytes
@@ -62,6 +74,7 @@ struct image_source {
  * @references: handles, exported files, slots, calls under way
  * @id: invariant: a number that no other image has as long as this one exists
  * @store: invariant: where it belongs
+ * @account: invariant: who made it
  * @length: invariant: pages of a slot that it describes
  * @nr_charged: pages that it may store
  * @nr_stored: pages that it stores in memory
@@ -70,11 +83,12 @@ struct image_source {
  * @source: invariant: sealed file that pages are read from when they are
  *	needed
  * @memcg: invariant: the cgroup of who made it, which pays for that
- * @lock: held while a page is read from @source, while @users or @hot changes;
- *	inside a slot's mutex
+ * @lock: held while a page is read from @source, while a slot begins to use the
+ *	image, and while @hot changes; inside a slot's mutex
  * @users: slots that may have page table entries to its pages, or be reset from
- *	them; only counted where there is a @source
- * @nr_read: entries read from @source, which can be read again
+ *	them; only counted where there is a @source; the store's lock protects
+ *	it
+ * @nr_read: pages read from @source, which can be read again
  * @idle_link: in the store's list of idle images
  * @nr_idle: what the image adds to the store's count of idle pages
  * @hot: pages that instances write, with how sure that is
@@ -83,6 +97,7 @@ struct image {
 	refcount_t references;
 	u32 id;
 	struct image_store *store;
+	struct image_account *account;
 	unsigned long length;
 	unsigned long nr_charged;
 	unsigned long nr_stored;
@@ -102,7 +117,11 @@ void image_store_init(struct image_store *store, unsigned long max_pages,
 void image_store_destroy(struct image_store *store);
 unsigned long image_store_shrink(struct image_store *store, unsigned long nr_pages);
 
-struct image *image_create(struct image_store *store, unsigned long length);
+struct image_account *image_account_create(unsigned long max_pages);
+void image_account_put(struct image_account *account);
+
+struct image *image_create(struct image_store *store, struct image_account *account,
+			   unsigned long length);
 void image_get(struct image *image);
 void image_put(struct image *image);
 

@@ -155,7 +155,7 @@ static int ioctl_alloc(struct client *client, union ioctl_argument *argument)
 
 	request.exact = alloc->flags & SLOTPOOL_ALLOC_EXACT;
 	request.slot = alloc->slot;
-	request.terms.image = image;
+	request.image = image;
 	request.terms.has_key = alloc->flags & SLOTPOOL_ALLOC_KEY;
 	request.terms.key = alloc->key;
 	request.terms.limit = limit >> PAGE_SHIFT;
@@ -296,7 +296,7 @@ static int ioctl_stat(struct client *client, union ioctl_argument *argument)
 	*stat = (struct slotpool_stat){ .size = stat->size };
 	pool_stat(client->pool, &client->slots, stat);
 	stat->client_images = READ_ONCE(client->images.nr_images);
-	stat->client_image_pages = READ_ONCE(client->images.nr_pages);
+	stat->client_image_pages = atomic_long_read(&client->account->nr_charged);
 	return 0;
 }
 
@@ -351,7 +351,8 @@ static struct image *ioctl_image_of_memory(struct client *client,
 	err = ioctl_check_ranges(ranges, argument->nr_ranges, argument->length);
 	if (err)
 		goto free_ranges;
-	image = image_create(&client->pool->memory.images, argument->length >> PAGE_SHIFT);
+	image = image_create(&client->pool->memory.images, client->account,
+			     argument->length >> PAGE_SHIFT);
 	if (IS_ERR(image)) {
 		err = PTR_ERR(image);
 		image = NULL;
@@ -389,7 +390,8 @@ static struct image *ioctl_image_of_file(struct client *client,
 	source.file = fget(argument->fd);
 	if (!source.file)
 		return ERR_PTR(-EBADF);
-	image = image_create(&client->pool->memory.images, argument->length >> PAGE_SHIFT);
+	image = image_create(&client->pool->memory.images, client->account,
+			     argument->length >> PAGE_SHIFT);
 	if (IS_ERR(image))
 		goto put_file;
 	err = image_read_file(image, &source);
@@ -412,7 +414,7 @@ static struct image *ioctl_image_of_slot(struct client *client, struct slotpool_
 	err = ioctl_check_slot(client, &argument->slot);
 	if (err)
 		return ERR_PTR(err);
-	return pool_snapshot(client->pool, &client->slots, argument->slot);
+	return pool_snapshot(client->pool, &client->slots, argument->slot, client->account);
 }
 
 static int ioctl_image(struct client *client, union ioctl_argument *argument)

@@ -119,16 +119,8 @@ static void list_remove(struct policy *policy, struct policy_list *list, __u32 s
 		policy->nodes[node->next].prev = node->prev;
 }
 
-/**
- * policy_victim() - which warm slot can be spared best
- * @policy: the policy
- *
- * The choice of victim: another eviction rule replaces this one function.
- *
- * Context: Any, with no other call for the same policy.
- * Return: The slot, or POLICY_NO_SLOT if none is warm.
- */
-__u32 policy_victim(const struct policy *policy)
+/* The choice of victim: another eviction rule replaces this one function. */
+static __u32 warm_victim(const struct policy *policy)
 {
 	return policy->warm.head;
 }
@@ -229,7 +221,7 @@ __u32 policy_alloc(struct policy *policy, struct policy_affinity affinity,
 		*placement = POLICY_AFFINE;
 	} else {
 		__u32 cold = policy->cold.head;
-		__u32 victim = policy_victim(policy);
+		__u32 victim = warm_victim(policy);
 		bool prefer_cold = policy->nr_warm < policy->max_unused_warm_slots;
 
 		if (cold != POLICY_NO_SLOT && (prefer_cold || victim == POLICY_NO_SLOT)) {
@@ -306,7 +298,7 @@ void policy_free(struct policy *policy, __u32 slot)
  */
 __u32 policy_take_victim(struct policy *policy)
 {
-	__u32 slot = policy_victim(policy);
+	__u32 slot = warm_victim(policy);
 
 	if (slot != POLICY_NO_SLOT)
 		take(policy, slot, POLICY_STATE_TAKEN);

@@ -92,6 +92,14 @@ static int pool_check_config(struct pool_config *config)
 		       config->slot_size);
 		return -EINVAL;
 	}
+	if (!PAGE_ALIGNED(config->max_image_bytes) ||
+	    !PAGE_ALIGNED(config->max_client_image_bytes) ||
+	    !PAGE_ALIGNED(config->max_pool_image_bytes)) {
+		pr_err("max_image_bytes=%llu, max_client_image_bytes=%llu or max_pool_image_bytes=%llu is not a multiple of the page size, %lu\n",
+		       config->max_image_bytes, config->max_client_image_bytes,
+		       config->max_pool_image_bytes, PAGE_SIZE);
+		return -EINVAL;
+	}
 	if (!PAGE_ALIGNED(config->keep_bytes)) {
 		pr_err("keep_bytes=%llu is not a multiple of the page size, %lu\n",
 		       config->keep_bytes, PAGE_SIZE);
@@ -164,6 +172,7 @@ static int pool_init_shards(struct pool *pool)
 
 		spin_lock_init(&shard->lock);
 		shard->first = first;
+		INIT_LIST_HEAD(&shard->borrowing);
 		policy_init(&shard->policy, pool->nodes + first, buckets, nr_slots,
 			    pool_shard_warm_slots(pool, i, config->max_unused_warm_slots),
 			    get_random_u64());
@@ -321,6 +330,7 @@ static void pool_uncount_warm(struct pool *pool, struct pool_shard *shard, u32 i
 	shard->nr_borrowed_pages -= slot->nr_warm_borrowed;
 	slot->nr_warm = 0;
 	slot->nr_warm_borrowed = 0;
+	list_del_init(&slot->borrowing_link);
 }
 
 /* Makes a used slot warm that holds so many pages. */
@@ -334,6 +344,8 @@ static void pool_put_warm(struct pool *pool, struct slot *slot, unsigned long nr
 	slot->nr_warm_borrowed = nr_borrowed;
 	shard->nr_warm_pages += nr_pages;
 	shard->nr_borrowed_pages += nr_borrowed;
+	if (nr_borrowed)
+		list_add_tail(&slot->borrowing_link, &shard->borrowing);
 	policy_free(&shard->policy, slot->index - shard->first);
 	spin_unlock(&shard->lock);
 }
@@ -434,8 +446,8 @@ static int pool_choose(struct pool *pool, struct pool_client *client,
 	bool wait = false;
 	u32 home, i, index;
 
-	if (request->terms.image)
-		affinity = pool_image_affinity(client, request->terms.image);
+	if (request->image)
+		affinity = pool_image_affinity(client, request->image);
 	else if (request->terms.has_key)
 		affinity = pool_key_affinity(client, request->terms.key);
 
@@ -530,14 +542,16 @@ int pool_alloc(struct pool *pool, struct pool_client *client, struct pool_reques
 
 	do {
 		mutex_lock(&slot->lock);
-		err = slot_assign(slot, &client->slots, &request->terms, &request->kept);
+		err = slot_assign(slot, &client->slots, request->image, &request->terms,
+				  &request->kept);
 		mutex_unlock(&slot->lock);
 	} while (err && pool_make_room(pool, client, &err, &effort));
 	if (err == -ENOBUFS || err == -EDQUOT) {
 		/* What the slot itself holds is the last that can be given up. */
 		mutex_lock(&slot->lock);
 		slot_decommit(slot);
-		err = slot_assign(slot, &client->slots, &request->terms, &request->kept);
+		err = slot_assign(slot, &client->slots, request->image, &request->terms,
+				  &request->kept);
 		mutex_unlock(&slot->lock);
 	}
 	if (err == -ENOBUFS)
@@ -676,12 +690,14 @@ int pool_free(struct pool *pool, struct pool_client *client, u32 index, bool dec
  * @pool: the pool
  * @client: its owner
  * @index: the slot
+ * @account: who makes it
  *
  * Context: Process context, may sleep.
  * Return: The image, or an ERR_PTR(): -ENOENT if @client doesn't own the slot,
  * or an error as slot_snapshot().
  */
-struct image *pool_snapshot(struct pool *pool, struct pool_client *client, u32 index)
+struct image *pool_snapshot(struct pool *pool, struct pool_client *client, u32 index,
+			    struct image_account *account)
 {
 	struct slot *slot = pool_lock_owned(pool, client, index);
 	struct image *image;
@@ -689,7 +705,7 @@ struct image *pool_snapshot(struct pool *pool, struct pool_client *client, u32 i
 
 	if (!slot)
 		return ERR_PTR(-ENOENT);
-	image = image_create(&pool->memory.images, slot->terms.limit);
+	image = image_create(&pool->memory.images, account, slot->terms.limit);
 	if (IS_ERR(image))
 		goto unlock;
 	err = slot_snapshot(slot, image);
@@ -950,20 +966,19 @@ unsigned long pool_nr_shrinkable(struct pool *pool)
 /* Decommits a warm slot; returns the pages that the system got, or -1. */
 static long pool_shrink_one(struct pool *pool, struct pool_shard *shard)
 {
-	struct slot *slot = NULL;
+	struct slot *slot;
 	long nr_borrowed;
 	u32 index;
 
 	spin_lock(&shard->lock);
-	index = shard->nr_borrowed_pages ? policy_victim(&shard->policy) : POLICY_NO_SLOT;
-	if (index != POLICY_NO_SLOT)
-		slot = pool_slot(pool, shard->first + index);
+	slot = list_first_entry_or_null(&shard->borrowing, struct slot, borrowing_link);
 	/* Who holds it may be waiting for the very memory that is asked for. */
 	if (!slot || !mutex_trylock(&slot->lock)) {
 		spin_unlock(&shard->lock);
 		return -1;
 	}
-	policy_take_victim(&shard->policy);
+	index = slot->index - shard->first;
+	policy_take_exact(&shard->policy, index);
 	nr_borrowed = slot->nr_warm_borrowed;
 	pool_uncount_warm(pool, shard, index);
 	spin_unlock(&shard->lock);

@@ -55,6 +55,7 @@ struct pool_config {
  * @policy: which slot next; its slots count from @first
  * @nr_warm_pages: private pages of its warm slots
  * @nr_borrowed_pages: of these, pages that are not the reserve's
+ * @borrowing: the warm slots that hold such, least recently used first
  */
 struct pool_shard {
 	spinlock_t lock;	/* protects the shard */
@@ -62,6 +63,7 @@ struct pool_shard {
 	struct policy policy;
 	unsigned long nr_warm_pages;
 	unsigned long nr_borrowed_pages;
+	struct list_head borrowing;
 } ____cacheline_aligned_in_smp;
 
 /**
@@ -119,6 +121,7 @@ struct pool_client {
 /**
  * struct pool_request - which slot to allocate
  * @terms: on what terms
+ * @image: what the slot shall start as, and its affinity; NULL for zeros
  * @exact: take the slot @slot
  * @slot: in: see @exact; out: the slot allocated
  * @placement: out: how it was found
@@ -126,6 +129,7 @@ struct pool_client {
  */
 struct pool_request {
 	struct slot_terms terms;
+	struct image *image;
 	bool exact;
 	u32 slot;
 	enum policy_placement placement;
@@ -166,7 +170,8 @@ bool pool_make_room(struct pool *pool, struct pool_client *client, int *err,
 unsigned long pool_nr_shrinkable(struct pool *pool);
 unsigned long pool_shrink(struct pool *pool, unsigned long nr_pages);
 
-struct image *pool_snapshot(struct pool *pool, struct pool_client *client, u32 index);
+struct image *pool_snapshot(struct pool *pool, struct pool_client *client, u32 index,
+			    struct image_account *account);
 
 bool pool_describe(struct pool *pool, struct pool_client *client, u32 index,
 		   struct slotpool_list_entry *entry);

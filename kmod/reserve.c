@@ -15,8 +15,12 @@
 
 #include "reserve.h"
 
-/* Fail rather than disturb the rest of the system: a smaller pool will do. */
-#define RESERVE_GFP (GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+/*
+ * Fail rather than disturb the rest of the system: a smaller pool will do. Nor is
+ * a lost page replaced from what the kernel keeps for reclaiming memory, which may
+ * be going on when it is lost.
+ */
+#define RESERVE_GFP (GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN | __GFP_NOMEMALLOC)
 
 static void reserve_add(struct reserve *reserve, struct page *page)
 {

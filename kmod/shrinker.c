@@ -20,6 +20,8 @@ static unsigned long shrinker_scan(struct shrinker *shrinker, struct shrink_cont
 	if (!(control->gfp_mask & __GFP_FS))
 		return SHRINK_STOP;
 	nr_given = pool_shrink(compat_shrinker_private(shrinker), control->nr_to_scan);
+	/* They are pages, not objects of which it takes many to free a page. */
+	mm_account_reclaimed_pages(nr_given);
 	return nr_given ? nr_given : SHRINK_STOP;
 }
 

@@ -63,6 +63,7 @@ struct slot *slot_create(struct slot_memory *memory, u32 index, pgoff_t first)
 	slot->first = first;
 	INIT_LIST_HEAD(&slot->client_link);
 	INIT_LIST_HEAD(&slot->pages);
+	INIT_LIST_HEAD(&slot->borrowing_link);
 	xa_init_flags(&slot->by_index, memory->overcommit ? XA_FLAGS_ACCOUNT : 0);
 	return slot;
 }
@@ -384,19 +385,21 @@ static void slot_trim(struct slot *slot)
  */
 bool slot_learn(struct slot *slot)
 {
-	bool sampled = decay_sample(&slot->decay, slot->client->mapping, slot->first,
-				    &slot->by_index);
-	/* All that a slot has which was empty is what its instance touched. */
-	bool all_touched = slot->first_life && !slot->nr_prepared && !sampled;
+	bool sampled, all_touched;
 	unsigned long index;
 	void *page;
 
 	lockdep_assert_held(&slot->lock);
 
+	sampled = decay_sample(&slot->decay, slot->client->mapping, slot->first, &slot->by_index);
+	/* All that a slot has which was empty is what its instance touched. */
+	all_touched = slot->first_life && !slot->nr_prepared && !sampled;
 	slot->first_life = false;
 	if (slot->image && all_touched) {
-		xa_for_each(&slot->by_index, index, page)
+		xa_for_each(&slot->by_index, index, page) {
 			xa_set_mark(&slot->by_index, index, DECAY_WRITTEN);
+			cond_resched();
+		}
 	}
 	if (slot->image && (all_touched || sampled))
 		image_learn(slot->image, &slot->by_index, DECAY_WRITTEN);
@@ -468,6 +471,8 @@ static void slot_restore(struct slot *slot)
  * slot_assign() - allocate a free slot to a client
  * @slot: a free slot that the caller has taken from the policy
  * @client: the client
+ * @image: what the slot starts as, NULL for zeros; the slot gets a reference of
+ *	its own
  * @terms: the terms; limit, commitment and so on are valid
  * @kept: whether the slot keeps what it held
  *
@@ -479,23 +484,23 @@ static void slot_restore(struct slot *slot)
  * the client may not hold as much. After an error the slot is free, and the
  * caller decommits it.
  */
-int slot_assign(struct slot *slot, struct slot_client *client, const struct slot_terms *terms,
-		bool *kept)
+int slot_assign(struct slot *slot, struct slot_client *client, struct image *image,
+		const struct slot_terms *terms, bool *kept)
 {
 	int err;
 
 	lockdep_assert_held(&slot->lock);
 
-	if (slot->client != client || slot->image != terms->image) {
+	if (slot->client != client || slot->image != image) {
 		/* No page passes between clients, none between images. */
 		slot_decommit(slot);
 		WRITE_ONCE(slot->client, client);
-		if (terms->image)
-			image_attach(terms->image);
-		slot->image = terms->image;
+		if (image)
+			image_attach(image);
+		slot->image = image;
 		decay_start(&slot->decay);
 		slot->first_life = true;
-		slot->prepare = terms->image;
+		slot->prepare = image;
 		slot->nr_prepared = 0;
 		spin_lock(&client->lock);
 		list_add_tail(&slot->client_link, &client->slots);

@@ -63,7 +63,6 @@ struct slot_client {
  * @limit: pages that are accessible
  * @commit: private pages that the slot is promised
  * @keep: pages that a reset overwrites at most
- * @image: what the slot starts as, and its affinity; NULL for zeros
  * @has_key: whether @key is the slot's affinity
  * @key: the affinity, to tell it to the owner
  */
@@ -71,7 +70,6 @@ struct slot_terms {
 	unsigned long limit;
 	unsigned long commit;
 	unsigned long keep;
-	struct image *image;
 	bool has_key;
 	u64 key;
 };
@@ -112,6 +110,7 @@ struct slot_terms {
  * @nr_warm: what the slot adds to its shard's count of warm pages, which that
  *	one's lock protects
  * @nr_warm_borrowed: the same for borrowed pages
+ * @borrowing_link: in the shard's list of warm slots that hold such
  *
  * A slot is never freed before its pool.
  */
@@ -142,6 +141,7 @@ struct slot {
 	unsigned long nr_borrowed;
 	unsigned long nr_warm;
 	unsigned long nr_warm_borrowed;
+	struct list_head borrowing_link;
 };
 
 struct slot *slot_create(struct slot_memory *memory, u32 index, pgoff_t first);
@@ -151,8 +151,8 @@ void slot_client_init(struct slot_client *client, struct address_space *mapping,
 		      unsigned long max_pages);
 struct slot *slot_client_next(struct slot_client *client);
 
-int slot_assign(struct slot *slot, struct slot_client *client, const struct slot_terms *terms,
-		bool *kept);
+int slot_assign(struct slot *slot, struct slot_client *client, struct image *image,
+		const struct slot_terms *terms, bool *kept);
 int slot_resize(struct slot *slot, unsigned long limit, unsigned long commit);
 bool slot_learn(struct slot *slot);
 void slot_reset(struct slot *slot);

@@ -652,6 +652,31 @@ TEST_F(images, there_can_be_thousands)
 	ASSERT_EQ(2000, pool_stat(self->fd).client_images);
 }
 
+TEST_F(images, contents_are_new_also_after_a_second_try)
+{
+	struct slotpool_alloc alloc = {
+		.flags = SLOTPOOL_ALLOC_KEY | SLOTPOOL_ALLOC_LIMIT,
+		.key = 1,
+		.limit = 8 * PAGE,
+	};
+
+	ASSERT_EQ(0, munmap(self->base, NR_SLOTS * STRIDE));
+	ASSERT_EQ(0, close(self->fd));
+	ASSERT_EQ(0, pool_unload());
+	ASSERT_EQ(0, pool_load(GEOMETRY "overcommit=0 reserve_pages=8"));
+	self->fd = pool_open();
+	self->base = pool_map(self->fd, 0, NR_SLOTS);
+	ASSERT_EQ(0, pool_call(self->fd, SLOTPOOL_ALLOC, &alloc));
+	memset(self->base, 'x', 8 * PAGE);
+	ASSERT_EQ(8 * PAGE, pool_free(self->fd, 0));
+	/* The reserve is empty until the warm slot is evicted. */
+	alloc.key = 2;
+	ASSERT_EQ(0, pool_call(self->fd, SLOTPOOL_ALLOC, &alloc));
+	ASSERT_EQ(1, pool_stat(self->fd).evictions);
+	ASSERT_EQ(SLOTPOOL_PLACED_COLD, alloc.placement);
+	ASSERT_EQ(SLOTPOOL_CONTENTS_NEW, alloc.contents);
+}
+
 /* ---- Bounds ---- */
 
 FIXTURE(bounds)
@@ -707,7 +732,7 @@ TEST_F(bounds, apply_to_an_image_to_a_client_and_to_the_pool)
 	ASSERT_EQ(0, close(sealed));
 }
 
-TEST_F(bounds, apply_to_imports_and_snapshots)
+TEST_F(bounds, apply_to_snapshots_and_not_to_imports)
 {
 	char *map = pool_map(self->fds[0], 0, 1);
 	int image = image_of_pages(self->fds[1], 4);
@@ -715,20 +740,67 @@ TEST_F(bounds, apply_to_imports_and_snapshots)
 
 	ASSERT_NE(MAP_FAILED, map);
 	ASSERT_GT(image_of_pages(self->fds[0], 3), 0);
-	ASSERT_GT(image_of_pages(self->fds[0], 3), 0);
-	ASSERT_EQ(-EDQUOT, pool_import(self->fds[0], file));
 	ASSERT_EQ(0, pool_alloc_any(self->fds[0]));
 	memset(map, 'x', 5 * PAGE);
-	/* Two pages are left to the pool. */
-	memset(map, 0, 2 * PAGE);
-	ASSERT_EQ(-ENOSPC, pool_snapshot(self->fds[0], 0));
-	ASSERT_EQ(10, pool_stat(self->fds[0]).image_charged_pages);
-	ASSERT_EQ(0, pool_release(self->fds[1], image));
-	ASSERT_EQ(0, close(file));
-	memset(map, 'x', 5 * PAGE);
 	ASSERT_EQ(-EFBIG, pool_snapshot(self->fds[0], 0));
-	ASSERT_EQ(6, pool_stat(self->fds[0]).image_charged_pages);
+	ASSERT_EQ(7, pool_stat(self->fds[0]).image_charged_pages);
+	memset(map, 0, 2 * PAGE);
+	ASSERT_GT(image_of_pages(self->fds[0], 3), 0);
+	ASSERT_EQ(-EDQUOT, pool_snapshot(self->fds[0], 0));
+	ASSERT_EQ(6, pool_stat(self->fds[0]).client_image_pages);
+	/* Whoever made an image pays for it. */
+	ASSERT_EQ(image, pool_import(self->fds[0], file));
+	ASSERT_EQ(6, pool_stat(self->fds[0]).client_image_pages);
+	ASSERT_EQ(0, pool_release(self->fds[0], image));
 	ASSERT_EQ(0, munmap(map, STRIDE));
+	ASSERT_EQ(0, close(file));
+}
+
+TEST_F(bounds, apply_to_images_that_only_a_file_or_a_slot_refers_to)
+{
+	int image = image_of_pages(self->fds[0], 4);
+	int file = pool_export(self->fds[0], image);
+	int slot;
+
+	ASSERT_EQ(0, pool_release(self->fds[0], image));
+	image = image_of_pages(self->fds[0], 4);
+	slot = pool_alloc_image(self->fds[0], image);
+	ASSERT_GE(slot, 0);
+	ASSERT_EQ(0, pool_release(self->fds[0], image));
+	ASSERT_EQ(0, pool_stat(self->fds[0]).client_images);
+	ASSERT_EQ(8, pool_stat(self->fds[0]).client_image_pages);
+	ASSERT_EQ(-EDQUOT, image_of_pages(self->fds[0], 1));
+	ASSERT_GT(image_of_pages(self->fds[1], 4), 0);
+
+	ASSERT_EQ(0, close(file));
+	ASSERT_EQ(0, pool_free_flags(self->fds[0], slot, SLOTPOOL_FREE_DECOMMIT));
+	ASSERT_EQ(0, pool_stat(self->fds[0]).client_image_pages);
+	/* And to those of a client that is gone. */
+	image = image_of_pages(self->fds[0], 4);
+	file = pool_export(self->fds[0], image);
+	ASSERT_EQ(0, close(self->fds[0]));
+	ASSERT_EQ(8, pool_stat(self->fds[1]).image_charged_pages);
+	ASSERT_EQ(0, close(file));
+	ASSERT_EQ(4, pool_stat(self->fds[1]).image_charged_pages);
+	self->fds[0] = pool_open();
+}
+
+TEST_F(bounds, count_a_page_of_a_snapshot_once)
+{
+	char *map = pool_map(self->fds[0], 0, 1);
+	int file = pool_memfd(bytes, 4 * PAGE, true);
+	int image = pool_image_of_file(self->fds[0], 4 * PAGE, file);
+
+	/* As large as an image may be; written, read, and neither. */
+	ASSERT_EQ(0, pool_alloc_image(self->fds[0], image));
+	map[0] = 'x';
+	memset(map + PAGE, 0, PAGE);
+	ASSERT_EQ(bytes[2 * PAGE], map[2 * PAGE]);
+	ASSERT_GT(pool_snapshot(self->fds[0], 0), 0);
+	/* The image's four, and all of these but the zeros. */
+	ASSERT_EQ(7, pool_stat(self->fds[0]).image_charged_pages);
+	ASSERT_EQ(0, munmap(map, STRIDE));
+	ASSERT_EQ(0, close(file));
 }
 
 /* ---- Bad input ---- */

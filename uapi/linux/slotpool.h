@@ -90,7 +90,8 @@ enum slotpool_feature {
  * @max_unused_warm_bytes: out: bytes that warm slots may hold together; above
  *	that the least recently used of them give their memory up
  * @max_image_bytes: out: bytes that one image may store
- * @max_client_image_bytes: out: bytes that the images of one client may store
+ * @max_client_image_bytes: out: bytes that the images may store which one
+ *	client made, as long as they exist
  * @max_pool_image_bytes: out: bytes that all images may store
  *
  * Changes nothing and binds nothing.
@@ -175,7 +176,9 @@ enum slotpool_contents {
  * @limit: bytes of the slot that are accessible, from its start on; a
  *	multiple of the page size
  * @commit: bytes of private pages that the slot is promised: touching that
- *	many cannot fail for want of pages; a multiple of the page size, not above the limit
+ *	many cannot fail for want of pages, except where an image has to be
+ *	read from its file first; a multiple of the page size, not above the
+ *	limit
  * @keep: bytes that a reset of this slot overwrites at most; pages beyond are
  *	given back; a multiple of the page size
  * @slot: in: the slot to take, with SLOTPOOL_ALLOC_EXACT, else any value;
@@ -436,8 +439,8 @@ struct slotpool_list {
  *	want of others to promise
  * @read_faults: out: page faults that mapped something to be read
  * @write_faults: out: page faults that made a page private or writable
- * @refused_faults: out: accesses to a guard, beyond a limit, or to a slot of
- *	somebody else
+ * @refused_faults: out: accesses to a guard, beyond a limit, to a slot of
+ *	somebody else, or for which a bound of the pool left no page
  * @evictions: out: warm slots that gave their memory up because somebody
  *	else needed it, or because warm slots held too much together
  * @client_pages: out: private and promised pages of this client
@@ -447,14 +450,15 @@ struct slotpool_list {
  * @prepared_pages: out: pages that the first fault of a slot set up before
  *	they were touched, because earlier instances of the image wrote them
  * @images: out: images that exist
- * @image_pages: out: pages that they store in memory
+ * @image_pages: out: pages that they store in memory; one that a snapshot shares
+ *	with the image it comes from counts for each of them
  * @image_charged_pages: out: pages that they may store, as max_pool_image_bytes
  *	bounds them; more than @image_pages while files are not read in full
  * @image_reads: out: pages of images read from their files when needed
  * @image_drops: out: of these, pages given back because no slot used the image
  * @client_images: out: images of which this client has a handle
- * @client_image_pages: out: pages that these may store, as
- *	max_client_image_bytes bounds them
+ * @client_image_pages: out: pages that the images may store which this client
+ *	made and which still exist, as max_client_image_bytes bounds them
  *
  * The gauges and counters are read one after the other, not in one instant;
  * all but the client's own are the whole pool's and count from its creation.
@@ -560,8 +564,8 @@ struct slotpool_image_range {
  * EIO		the file can't be read
  * ENOENT	the client doesn't own the slot
  * EFBIG	the image would store more than max_image_bytes
- * EDQUOT	the client's images would store more than
- *		max_client_image_bytes
+ * EDQUOT	the images that the client made, as long as they exist, would
+ *		store more than max_client_image_bytes
  * ENOSPC	all images would store more than max_pool_image_bytes, or the
  *		pool has no handle left
  * ENOMEM	the kernel, or the caller's cgroup, is out of memory
@@ -617,8 +621,6 @@ struct slotpool_export {
  *
  * EBADF	the fd is not open
  * EINVAL	the fd is not that of an image
- * EDQUOT	the client's images would store more than
- *		max_client_image_bytes
  * ENOMEM	the kernel is out of memory
  */
 struct slotpool_import {
