@@ -273,6 +273,36 @@ TEST_F(cold_start, takes_nothing_from_a_commitment)
 	ASSERT_EQ(20, pool_stat(self->scene.fd).held_pages);
 }
 
+/* Nor may it count as made, when a commitment is lowered to what is still due. */
+TEST_F(cold_start, takes_nothing_from_a_commitment_that_is_lowered)
+{
+	struct slotpool_resize resize = {
+		.flags = SLOTPOOL_RESIZE_COMMIT,
+		.limit = SLOT,
+		.commit = 80 * PAGE,
+	};
+	struct slotpool_stat stat;
+	uint64_t left;
+	int i;
+
+	ASSERT_EQ(0, munmap(self->scene.base, NR_SLOTS * STRIDE));
+	ASSERT_EQ(0, close(self->scene.fd));
+	start(_metadata, &self->scene, GEOMETRY "overcommit=0 reserve_pages=600");
+
+	ASSERT_GE(live_cold(&self->scene, NR_WRITTEN), NR_WRITTEN);
+	ASSERT_EQ(0, pool_alloc_image(self->scene.fd, self->scene.image));
+	self->scene.base[PAGE] = 'x';
+	ASSERT_EQ(NR_WRITTEN + 1, pool_stat(self->scene.fd).held_pages);
+	ASSERT_EQ(0, pool_call(self->scene.fd, SLOTPOOL_RESIZE, &resize));
+	/* Another slot takes all that is not promised. */
+	stat = pool_stat(self->scene.fd);
+	left = stat.reserve_free_pages - stat.committed_pages;
+	ASSERT_GE(pool_alloc_limit(self->scene.fd, left * PAGE), 0);
+	/* None of those that were prepared */
+	for (i = 1; i < 80; i++)
+		self->scene.base[(i / 6 * STEP + i % 6 + 1) * PAGE] = 'y';
+}
+
 TEST_F(cold_start, takes_nothing_from_a_quota)
 {
 	int i;
@@ -283,8 +313,11 @@ TEST_F(cold_start, takes_nothing_from_a_quota)
 
 	ASSERT_GE(live_cold(&self->scene, NR_WRITTEN), NR_WRITTEN);
 	ASSERT_EQ(0, pool_alloc_image(self->scene.fd, self->scene.image));
-	for (i = 0; i < 64; i++)
-		self->scene.base[(i * STEP + 1) * PAGE] = 'x';
+	self->scene.base[PAGE] = 'x';
+	/* Its other slots may need all the rest. */
+	ASSERT_EQ(1, pool_alloc_any(self->scene.fd));
+	for (i = 0; i < 63; i++)
+		self->scene.base[STRIDE + i * PAGE] = 'x';
 	ASSERT_EQ(64, pool_stat(self->scene.fd).held_pages);
 }
 
