@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Memory is reclaimed by whoever needs it, who may be in the middle of reading
+ * a page of an image: emptying a warm slot of that very image must not wait for
+ * the reader.
+ */
+#include "pool.h"
+#include "kselftest_harness.h"
+
+#define PAGE 4096L
+#define SLOT (4L << 20)
+#define STRIDE (2 * SLOT)
+#define NR_SLOTS 128
+#define NR_WARM 100
+#define GEOMETRY                                                     \
+	"nr_slots=128 nr_shards=1 reserve_pages=0 keep_bytes=4M "     \
+	"max_unused_warm_slots=128"
+#define MIN_FREE "/proc/sys/vm/min_free_kbytes"
+#define SECONDS 90
+
+static long free_kib(void)
+{
+	char line[128];
+	long value = 0;
+	FILE *file = fopen("/proc/meminfo", "r");
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "MemFree: %ld", &value) == 1)
+			break;
+	}
+	if (file)
+		fclose(file);
+	return value;
+}
+
+/* Reads an image whose warm slots are what the kernel can get memory from. */
+static int read_short_of_memory(void)
+{
+	static char bytes[SLOT];
+	struct slotpool_alloc alloc = {
+		.flags = SLOTPOOL_ALLOC_IMAGE | SLOTPOOL_ALLOC_EXACT,
+		.slot = NR_SLOTS - 1,
+	};
+	int fd = pool_open();
+	char *base = pool_map(fd, 0, NR_SLOTS);
+	char *last = base + (NR_SLOTS - 1) * STRIDE;
+	char text[32];
+	int i;
+
+	put_text("/proc/self/oom_score_adj", "1000");
+	memset(bytes, 'i', SLOT);
+	alloc.image = pool_image_of_file(fd, SLOT, pool_memfd(bytes, SLOT, true));
+	for (i = 0; i < NR_WARM; i++) {
+		if (pool_alloc_image(fd, alloc.image) != i)
+			return 1;
+		/* The image's first quarter is read here. */
+		memset(base + i * STRIDE, 'x', SLOT / 4);
+	}
+	for (i = 0; i < NR_WARM; i++) {
+		if (pool_free(fd, i) < 0)
+			return 2;
+	}
+	if (pool_alloc(fd, alloc) != NR_SLOTS - 1)
+		return 3;
+	/* Now next to every page has to be reclaimed first. */
+	snprintf(text, sizeof(text), "%ld", free_kib() - 1500);
+	put_text(MIN_FREE, text);
+	for (i = 0; i < SLOT / PAGE; i++) {
+		if (last[i * PAGE] != 'i')
+			return 4;
+	}
+	return pool_stat(fd).evictions ? 0 : 5;
+}
+
+FIXTURE(reclaim)
+{
+	char min_free[32];
+};
+
+FIXTURE_SETUP(reclaim)
+{
+	FILE *file = fopen(MIN_FREE, "r");
+
+	ASSERT_NE(NULL, file);
+	ASSERT_NE(NULL, fgets(self->min_free, sizeof(self->min_free), file));
+	fclose(file);
+	pool_unload();
+	ASSERT_EQ(0, pool_load(GEOMETRY));
+}
+
+FIXTURE_TEARDOWN(reclaim)
+{
+	EXPECT_TRUE(put_text(MIN_FREE, self->min_free));
+	EXPECT_EQ(0, pool_unload());
+}
+
+TEST_F_TIMEOUT(reclaim, of_an_images_warm_slots_does_not_wait_for_who_reads_the_image, 300)
+{
+	int status = SIGKILL;
+	int round, wait;
+	pid_t child;
+
+	/* Whom the OOM killer took has shown nothing. */
+	for (round = 0; round < 3 && status == SIGKILL; round++) {
+		child = fork();
+		if (!child)
+			_exit(read_short_of_memory());
+		for (wait = 0; wait < 10 * SECONDS; wait++) {
+			if (waitpid(child, &status, WNOHANG) == child)
+				break;
+			usleep(100000);
+		}
+		put_text(MIN_FREE, self->min_free);
+		ASSERT_LT(wait, 10 * SECONDS) {
+			TH_LOG("it hangs");
+		}
+	}
+	ASSERT_EQ(0, status);
+}
+
+TEST_HARNESS_MAIN
