@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "pool.h"
+#include "random.h"
 #include "segv.h"
 #include "kselftest_harness.h"
 
@@ -38,23 +39,6 @@ static uint64_t now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
-}
-
-/* The generator is SplitMix64 (Sebastiano Vigna, public domain). */
-static uint64_t next_random(uint64_t *state)
-{
-	uint64_t value = *state += 0x9e3779b97f4a7c15ULL;
-
-	value = (value ^ value >> 30) * 0xbf58476d1ce4e5b9ULL;
-	value = (value ^ value >> 27) * 0x94d049bb133111ebULL;
-	return value ^ value >> 31;
-}
-
-static uint64_t choose_seed(void)
-{
-	const char *given = getenv("SLOTPOOL_SEED");
-
-	return given ? strtoull(given, NULL, 0) : now_ms() ^ (uint64_t)getpid() << 32;
 }
 
 /* A process of the test. */
@@ -105,7 +89,7 @@ struct thread {
 
 static unsigned int pick(struct thread *thread, unsigned int choices)
 {
-	return next_random(&thread->random) % choices;
+	return random_next(&thread->random) % choices;
 }
 
 /* Both mappings must show the same. */
@@ -480,7 +464,7 @@ FIXTURE_SETUP(stress)
 	/* A test that failed may have left it behind. */
 	pool_unload();
 	ASSERT_EQ(0, pool_load(variant->parameters));
-	self->seed = choose_seed();
+	self->seed = random_seed();
 	TH_LOG("SLOTPOOL_SEED=%#llx", (unsigned long long)self->seed);
 }
 
@@ -520,7 +504,7 @@ TEST_F_TIMEOUT(stress, nobody_sees_a_byte_of_anybody_else, 90)
 				run_process(&process);
 			ASSERT_GT(children[i], 0);
 		}
-		usleep(50000 + next_random(&random) % 500000);
+		usleep(50000 + random_next(&random) % 500000);
 		kill(children[VICTIM], SIGKILL);
 		ASSERT_EQ(children[VICTIM], waitpid(children[VICTIM], &status, 0));
 		children[VICTIM] = 0;
@@ -587,7 +571,7 @@ static void count(const struct race *race, enum race_count what)
 
 static unsigned int race_pick(struct racer *racer, unsigned int choices)
 {
-	return next_random(&racer->random) % choices;
+	return random_next(&racer->random) % choices;
 }
 
 static uint64_t *race_word(struct racer *racer)
