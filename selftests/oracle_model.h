@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What slots and images must contain: bytes in arrays. Nothing here knows of
+ * the module, of how it keeps contents, or when it gives memory back.
+ */
+#ifndef SELFTESTS_ORACLE_MODEL_H
+#define SELFTESTS_ORACLE_MODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PAGE 4096UL
+
+/* An image never changes once it is filled. */
+struct image {
+	unsigned int users;
+	size_t length;
+	char *bytes;
+};
+
+/* An allocated slot. Sizes are in pages. */
+struct slot {
+	uint32_t index;
+	struct image *image;
+	/* What the image was called when the slot was allocated */
+	uint32_t handle;
+	bool has_key;
+	uint64_t key;
+	size_t limit, reset_limit;
+	size_t commit, reset_commit;
+	/* Pages written to since the slot was new, and what they contain */
+	size_t nr_written;
+	bool *written;
+	char *contents;
+};
+
+static inline struct image *image_create(size_t length)
+{
+	struct image *image = malloc(sizeof(*image));
+
+	image->users = 1;
+	image->length = length;
+	image->bytes = calloc(1, length ? length : 1);
+	return image;
+}
+
+static inline struct image *image_get(struct image *image)
+{
+	if (image)
+		image->users++;
+	return image;
+}
+
+static inline void image_put(struct image *image)
+{
+	if (!image || --image->users)
+		return;
+	free(image->bytes);
+	free(image);
+}
+
+/* What a page of a new slot contains. */
+static inline const char *image_page(const struct image *image, size_t page)
+{
+	static const char zeros[PAGE];
+
+	return image && page * PAGE < image->length ? image->bytes + page * PAGE : zeros;
+}
+
+static inline const char *slot_page(const struct slot *slot, size_t page)
+{
+	return slot->written[page] ? slot->contents + page * PAGE : image_page(slot->image, page);
+}
+
+static inline void slot_setup(struct slot *slot, size_t nr_pages)
+{
+	slot->written = calloc(nr_pages, sizeof(*slot->written));
+	slot->contents = malloc(nr_pages * PAGE);
+}
+
+/* Pages from one on are new. */
+static inline void slot_renew(struct slot *slot, size_t first)
+{
+	size_t page;
+
+	for (page = first; page < slot->limit; page++) {
+		slot->nr_written -= slot->written[page];
+		slot->written[page] = false;
+	}
+}
+
+static inline void slot_alloc(struct slot *slot, size_t limit, size_t commit)
+{
+	slot->limit = limit;
+	slot->reset_limit = limit;
+	slot->commit = commit;
+	slot->reset_commit = commit;
+}
+
+static inline void slot_resize(struct slot *slot, size_t limit, size_t commit)
+{
+	slot_renew(slot, limit);
+	slot->limit = limit;
+	slot->commit = commit;
+	if (slot->reset_limit > limit)
+		slot->reset_limit = limit;
+	if (slot->reset_commit > commit)
+		slot->reset_commit = commit;
+}
+
+static inline void slot_reset(struct slot *slot)
+{
+	slot_renew(slot, 0);
+	slot->limit = slot->reset_limit;
+	slot->commit = slot->reset_commit;
+}
+
+static inline void slot_free(struct slot *slot)
+{
+	slot_renew(slot, 0);
+	image_put(slot->image);
+	slot->image = NULL;
+}
+
+static inline void slot_write(struct slot *slot, size_t offset, const char *bytes, size_t length)
+{
+	size_t page;
+
+	if (!length)
+		return;
+	for (page = offset / PAGE; page <= (offset + length - 1) / PAGE; page++) {
+		if (slot->written[page])
+			continue;
+		memcpy(slot->contents + page * PAGE, image_page(slot->image, page), PAGE);
+		slot->written[page] = true;
+		slot->nr_written++;
+	}
+	memcpy(slot->contents + offset, bytes, length);
+}
+
+static inline struct image *slot_snapshot(const struct slot *slot)
+{
+	struct image *image = image_create(slot->limit * PAGE);
+	size_t page;
+
+	for (page = 0; page < slot->limit; page++) {
+		const char *bytes = slot_page(slot, page);
+
+		/* Untouched memory stays so. */
+		if (bytes != image_page(NULL, page))
+			memcpy(image->bytes + page * PAGE, bytes, PAGE);
+	}
+	return image;
+}
+
+#endif /* SELFTESTS_ORACLE_MODEL_H */
