@@ -29,6 +29,9 @@ help:
 	@echo '                     TESTS="lifetime errors" for some of selftests/'
 	@echo 'make mutate          take lines out of the module, one at a time, and see a test fail;'
 	@echo '                     MUTANTS=selftests/mutants/private-zap.patch for some'
+	@echo 'make oracle OPERATIONS=5000000'
+	@echo '                     selftests/oracle.c for longer; SEED=0x.. for a seed of its own,'
+	@echo '                     KERNEL=6.12 for one kernel'
 	@echo 'make style           static checks'
 	@echo 'make install         library, tool and manual pages, below PREFIX (/usr/local)'
 	@echo 'make clean           remove build/'
@@ -128,8 +131,19 @@ $(addprefix guest-,$(SERIES)): guest-%: user
 
 $(addprefix check-vm-,$(SERIES)): check-vm-%: selftests guest-%
 	@$(MAKE) module KERNEL=$*
-	@selftests/vm/run.sh --kernel $* --files $(BUILD)/guest --result $(call result,$*) -- \
-		$(test_programs)
+	@selftests/vm/run.sh --kernel $* --files $(BUILD)/guest --result $(call result,$*) \
+		$(VM_OPTIONS) -- $(test_programs)
+
+# As long as it takes on a slow machine
+oracle_timeout = $(shell expr 900 + $(OPERATIONS) / 100)
+oracle_environment = SLOTPOOL_OPERATIONS=$(OPERATIONS) PROGRAM_TIMEOUT=$(oracle_timeout) \
+	$(if $(SEED),SLOTPOOL_SEED=$(SEED))
+
+.PHONY: oracle
+oracle:
+	$(if $(OPERATIONS),,$(error how many? make oracle OPERATIONS=5000000))
+	@$(MAKE) check-vm TESTS=oracle VM_OPTIONS='--timeout $(oracle_timeout) \
+		--append "$(oracle_environment)"'
 
 MUTANTS ?= $(wildcard selftests/mutants/*.patch)
 

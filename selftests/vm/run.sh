@@ -23,7 +23,8 @@ usage()
 	  --smp CPUS        processors (2)
 	  --mem SIZE        memory (1G)
 	  --timeout SECONDS for the whole run (900)
-	  --append WORDS    more for the kernel's command line
+	  --append WORDS    more for the kernel's command line; NAME=VALUE is in the
+	                    environment of the programs
 
 	A test prints TAP and exits with 0 if everything passed.
 	END
