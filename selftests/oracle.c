@@ -252,13 +252,19 @@ static void check_page(struct process *process, const struct slot *slot, size_t 
 static void check_through_file(struct process *process, struct client *client,
 			       const struct slot *slot, size_t first, size_t count)
 {
-	char *start = map_slot(&client->maps[0], slot->index);
-	size_t page;
+	uintptr_t start = (uintptr_t)map_slot(&client->maps[0], slot->index);
 
-	for (page = first; page < first + count; page++) {
-		CHECK(process, pread(process->memory, process->buffer, PAGE,
-				     (uintptr_t)start + page * PAGE) == (ssize_t)PAGE);
-		check_page(process, slot, page, process->buffer, "through /proc/self/mem");
+	while (count) {
+		size_t part = count < BUFFER_PAGES ? count : BUFFER_PAGES;
+		size_t i;
+
+		CHECK(process, pread(process->memory, process->buffer, part * PAGE,
+				     start + first * PAGE) == (ssize_t)(part * PAGE));
+		for (i = 0; i < part; i++)
+			check_page(process, slot, first + i, process->buffer + i * PAGE,
+				   "through /proc/self/mem");
+		first += part;
+		count -= part;
 	}
 }
 
@@ -268,7 +274,7 @@ static void check_pages(struct process *process, struct client *client, const st
 	struct map *map = pick_map(process, client, slot->index);
 	size_t page;
 
-	if (one_in(process, 16)) {
+	if (one_in(process, 8)) {
 		check_through_file(process, client, slot, first, count);
 		return;
 	}
@@ -719,7 +725,8 @@ static bool resize(struct process *process, struct client *client)
 		if (!(argument.flags & SLOTPOOL_RESIZE_GROW_ONLY) || limit > slot->limit)
 			slot_resize(slot, limit, commit);
 	}
-	check_slot(process, client, slot);
+	if (pick(process, 4))
+		check_slot(process, client, slot);
 	return true;
 }
 
@@ -789,13 +796,14 @@ static bool write_slot(struct process *process, struct client *client, struct sl
 	if (!may_write(process, slot, first, count) || !is_writable(map, slot, first, count))
 		return false;
 	note(process, slot->index, offset, length);
-	/* What is mapped there before makes a difference. */
+	/* What is mapped there before and after makes a difference. */
 	if (one_in(process, 2))
 		check_pages(process, client, slot, first, count);
 	fill(process, process->buffer, length);
 	slot_write(slot, offset, process->buffer, length);
 	write_bytes(process, map_slot(map, slot->index) + offset, length);
-	check_pages(process, client, slot, first, count);
+	if (pick(process, 4))
+		check_pages(process, client, slot, first, count);
 	return true;
 }
 
@@ -837,7 +845,8 @@ static bool write_too_far(struct process *process, struct client *client)
 	wrote = pwrite(process->memory, process->buffer, length + PAGE, (uintptr_t)limit - length);
 	CHECK(process, wrote == (ssize_t)length);
 	slot_write(slot, slot->limit * PAGE - length, process->buffer, length);
-	check_slot(process, client, slot);
+	if (one_in(process, 2))
+		check_slot(process, client, slot);
 	return true;
 }
 
@@ -858,6 +867,40 @@ static bool write_to_read_only(struct process *process, struct client *client)
 	CHECK(process, pwrite(process->memory, "w", 1,
 			      (uintptr_t)map_slot(map, slot->index) + page * PAGE) < 0);
 	check_pages(process, client, slot, page, 1);
+	return true;
+}
+
+/*
+ * A page that becomes private while one mapping of it is read-only, is read
+ * there, and then written to.
+ */
+static bool write_after_protection(struct process *process, struct client *client)
+{
+	struct slot *slot = pick_slot(process, client);
+	const struct map *maps[2];
+	size_t page;
+	unsigned int i;
+
+	if (!slot || !slot->limit)
+		return false;
+	page = pick(process, slot->limit);
+	for (i = 0; i < 2; i++) {
+		maps[i] = pick_map(process, client, slot->index);
+		if (!is_writable(maps[i], slot, page, 1))
+			return false;
+	}
+	if (maps[0] == maps[1] || !may_write(process, slot, page, 1))
+		return false;
+	note(process, slot->index, page * PAGE, PAGE);
+	CHECK(process, map_protect(maps[0], slot->index, page, 1, MAP_READABLE));
+	for (i = 2; i--;) {
+		fill(process, process->buffer, PAGE);
+		slot_write(slot, page * PAGE, process->buffer, PAGE);
+		memcpy(map_slot(maps[i], slot->index) + page * PAGE, process->buffer, PAGE);
+		check_page(process, slot, page, map_slot(maps[0], slot->index) + page * PAGE,
+			   "protected mapping");
+		CHECK(process, map_protect(maps[0], slot->index, page, 1, MAP_WRITABLE));
+	}
 	return true;
 }
 
@@ -1162,6 +1205,7 @@ static const struct operation operations[] = {
 	{ "write", 4000, write_somewhere },
 	{ "write too far", 200, write_too_far },
 	{ "write to read-only", 200, write_to_read_only },
+	{ "write after protection", 150, write_after_protection },
 	{ "image of memory", 200, image_of_memory },
 	{ "image of file", 200, image_of_file },
 	{ "image of slot", 300, image_of_slot },
