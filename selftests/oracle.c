@@ -47,6 +47,8 @@ struct handle {
 
 struct client {
 	int fd;
+	/* It looks at its slots through /proc/self/mem only, so they are hardly mapped. */
+	bool aloof;
 	unsigned int nr_slots;
 	struct slot slots[MAX_SLOTS];
 	/* The first covers all slots and has no holes. */
@@ -274,7 +276,7 @@ static void check_pages(struct process *process, struct client *client, const st
 	struct map *map = pick_map(process, client, slot->index);
 	size_t page;
 
-	if (one_in(process, 8)) {
+	if (client->aloof || one_in(process, 8)) {
 		check_through_file(process, client, slot, first, count);
 		return;
 	}
@@ -767,9 +769,10 @@ static bool is_writable(const struct map *map, const struct slot *slot, size_t f
 	return true;
 }
 
-static void write_bytes(struct process *process, char *address, size_t length)
+static void write_bytes(struct process *process, const struct client *client, char *address,
+			size_t length)
 {
-	switch (pick(process, 4)) {
+	switch (pick(process, client->aloof ? 2 : 4)) {
 	case 0:
 		CHECK(process, write(process->pipes[1], process->buffer, length) ==
 				       (ssize_t)length);
@@ -801,7 +804,7 @@ static bool write_slot(struct process *process, struct client *client, struct sl
 		check_pages(process, client, slot, first, count);
 	fill(process, process->buffer, length);
 	slot_write(slot, offset, process->buffer, length);
-	write_bytes(process, map_slot(map, slot->index) + offset, length);
+	write_bytes(process, client, map_slot(map, slot->index) + offset, length);
 	if (pick(process, 4))
 		check_pages(process, client, slot, first, count);
 	return true;
@@ -1138,6 +1141,7 @@ static bool press(struct process *process, struct client *client)
 static void open_client(struct process *process, struct client *client)
 {
 	client->fd = pool_open();
+	client->aloof = one_in(process, 6);
 	CHECK(process, client->fd >= 0);
 	CHECK(process, map_create(&client->maps[0], client->fd, 0, process->info.nr_slots,
 				  process->stride_pages, pick(process, 512)));
