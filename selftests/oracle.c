@@ -1369,7 +1369,7 @@ FIXTURE_VARIANT_ADD(oracle, committing)
 {
 	.options = {
 		.parameters = SMALL "nr_slots=40 nr_shards=2 max_unused_warm_slots=16 "
-				    "overcommit=0 reserve_pages=400 max_client_pages=160",
+				    "overcommit=0 reserve_pages=200 max_client_pages=120",
 		.commits = true,
 	},
 };
@@ -1386,7 +1386,7 @@ FIXTURE_VARIANT_ADD(oracle, large_committing)
 {
 	.options = {
 		.parameters = LARGE "nr_slots=40 nr_shards=2 max_unused_warm_slots=16 strict=1 "
-				    "overcommit=0 reserve_pages=1500",
+				    "overcommit=0 reserve_pages=1200",
 		.commits = true,
 		.strict = true,
 	},
