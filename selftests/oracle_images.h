@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a process of the oracle does to images. Each operation returns whether
+ * there was anything to do it with.
+ */
+#ifndef SELFTESTS_ORACLE_IMAGES_H
+#define SELFTESTS_ORACLE_IMAGES_H
+
+#include "oracle_process.h"
+
+static struct handle *find_handle(struct client *client, const struct image *image)
+{
+	unsigned int i;
+
+	for (i = 0; i < client->nr_handles; i++) {
+		if (client->handles[i].image == image)
+			return &client->handles[i];
+	}
+	return NULL;
+}
+
+/* Takes the caller's reference to the image. */
+static void add_handle(struct process *process, struct client *client, uint32_t number,
+		       struct image *image)
+{
+	struct handle *handle = find_handle(client, image);
+	unsigned int i;
+
+	if (handle) {
+		CHECK(process, handle->number == number);
+		handle->count++;
+		image_put(image);
+		return;
+	}
+	for (i = 0; i < client->nr_handles; i++)
+		CHECK(process, client->handles[i].number != number);
+	client->handles[client->nr_handles++] = (struct handle){
+		.number = number,
+		.count = 1,
+		.image = image,
+	};
+}
+
+/* Has the module make what @image says it is. */
+static void make_image(struct process *process, struct client *client,
+		       struct slotpool_image *argument, struct image *image)
+{
+	int err = pool_call(client->fd, SLOTPOOL_IMAGE, argument);
+
+	if (process->options->refuses_images &&
+	    (err == -EFBIG || err == -EDQUOT || err == -ENOSPC)) {
+		image_put(image);
+		return;
+	}
+	CHECK(process, !err);
+	CHECK(process, argument->length == image->length && argument->stored <= image->length);
+	add_handle(process, client, argument->image, image);
+}
+
+/* Where a range of memory comes from: the buffer, or what a slot contains. */
+static const char *pick_source(struct process *process, struct client *client, size_t length)
+{
+	const struct slot *slot = pick_slot(process, client);
+
+	if (slot && slot->limit * PAGE >= length && one_in(process, 3))
+		return map_slot(&client->maps[0], slot->index) +
+		       pick(process, slot->limit * PAGE - length + 1);
+	return process->buffer + pick(process, BUFFER - length + 1);
+}
+
+/* The length of an image that has to be @least bytes long. */
+static size_t pick_length(struct process *process, size_t least)
+{
+	size_t length = pick_size(process) * PAGE;
+
+	return length < least ? (least + PAGE - 1) / PAGE * PAGE : length;
+}
+
+static bool image_of_memory(struct process *process, struct client *client)
+{
+	struct slotpool_image_range ranges[MAX_RANGES];
+	struct slotpool_image argument = {
+		.flags = SLOTPOOL_IMAGE_MEMORY,
+		.length = pick_length(process, PAGE),
+		.ranges = (uintptr_t)ranges,
+	};
+	struct image *image;
+	size_t end = 0;
+	unsigned int i;
+
+	if (client->nr_handles == MAX_IMAGES)
+		return false;
+	note(process, -1, 0, argument.length);
+	image = image_create(argument.length);
+	fill(process, process->buffer, BUFFER);
+	for (i = pick(process, MAX_RANGES + 1); i && end < argument.length; i--) {
+		/* Where the last one ends, or anywhere behind. */
+		size_t offset = end + (pick(process, 4) ? pick(process, argument.length - end) : 0);
+		size_t most = argument.length - offset;
+		size_t length = 1 + pick(process, most < BUFFER ? most : BUFFER);
+		const char *source = pick_source(process, client, length);
+
+		memcpy(image->bytes + offset, source, length);
+		ranges[argument.nr_ranges++] = (struct slotpool_image_range){
+			.offset = offset,
+			.length = length,
+			.address = (uintptr_t)source,
+		};
+		end = offset + length;
+	}
+	/* They come in any order. */
+	if (argument.nr_ranges && one_in(process, 2)) {
+		struct slotpool_image_range first = ranges[0];
+
+		ranges[0] = ranges[argument.nr_ranges - 1];
+		ranges[argument.nr_ranges - 1] = first;
+	}
+	make_image(process, client, &argument, image);
+	/* What was copied doesn't follow its source. */
+	fill(process, process->buffer, BUFFER);
+	return true;
+}
+
+/* Makes a file with holes in it; returns its descriptor. */
+static int make_file(struct process *process, bool sealable, char *bytes, size_t size)
+{
+	int fd = sealable || one_in(process, 2) ?
+			 memfd_create("oracle", MFD_CLOEXEC | MFD_ALLOW_SEALING) :
+			 open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	size_t offset = 0;
+
+	CHECK(process, fd >= 0 && !ftruncate(fd, size));
+	memset(bytes, 0, size);
+	while (offset < size) {
+		size_t length = 1 + pick(process, size - offset);
+
+		if (pick(process, 3)) {
+			fill(process, bytes + offset, length);
+			CHECK(process, pwrite(fd, bytes + offset, length, offset) ==
+					       (ssize_t)length);
+		}
+		offset += length;
+	}
+	return fd;
+}
+
+static bool image_of_file(struct process *process, struct client *client)
+{
+	bool sealed = one_in(process, 2);
+	size_t size = 1 + pick(process, BUFFER);
+	struct slotpool_image argument = {
+		.flags = SLOTPOOL_IMAGE_FILE,
+		.file_offset = pick(process, size),
+		.offset = pick(process, pick_length(process, PAGE)),
+	};
+	size_t room = process->slot_pages * PAGE - argument.offset;
+	struct image *image;
+
+	if (client->nr_handles == MAX_IMAGES)
+		return false;
+	argument.file_length = 1 + pick(process, size - argument.file_offset);
+	if (argument.file_length > room)
+		argument.file_length = room;
+	/* Pages that are those of the file are a case of their own. */
+	if (one_in(process, 2)) {
+		argument.file_offset &= ~(PAGE - 1);
+		argument.offset &= ~(PAGE - 1);
+	}
+	argument.length = pick_length(process, argument.offset + argument.file_length);
+	note(process, sealed, argument.offset, argument.file_length);
+
+	argument.fd = make_file(process, sealed, process->buffer, size);
+	image = image_create(argument.length);
+	memcpy(image->bytes + argument.offset, process->buffer + argument.file_offset,
+	       argument.file_length);
+	if (sealed)
+		CHECK(process, !fcntl(argument.fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK));
+	make_image(process, client, &argument, image);
+	/* What was copied doesn't follow its source. */
+	if (!sealed)
+		CHECK(process, !ftruncate(argument.fd, 0));
+	close(argument.fd);
+	return true;
+}
+
+static bool image_of_slot(struct process *process, struct client *client)
+{
+	const struct slot *slot = pick_slot(process, client);
+	struct slotpool_image argument = { .flags = SLOTPOOL_IMAGE_SLOT };
+
+	if (!slot || client->nr_handles == MAX_IMAGES)
+		return false;
+	note(process, slot->index, 0, slot->limit * PAGE);
+	argument.slot = slot->index;
+	make_image(process, client, &argument, slot_snapshot(slot));
+	/* The slot stays as it is. */
+	check_slot(process, client, slot);
+	return true;
+}
+
+static bool export_image(struct process *process, struct client *client)
+{
+	struct slotpool_export argument = { .flags = 0 };
+	const struct handle *handle;
+
+	if (!client->nr_handles || process->nr_exports == MAX_EXPORTS)
+		return false;
+	handle = &client->handles[pick(process, client->nr_handles)];
+	argument.image = handle->number;
+	CHECK(process, !pool_call(client->fd, SLOTPOOL_EXPORT, &argument));
+	process->exports[process->nr_exports++] = (struct export){
+		.fd = argument.fd,
+		.image = image_get(handle->image),
+	};
+	return true;
+}
+
+static bool close_export(struct process *process, struct client *client)
+{
+	struct export *export;
+
+	(void)client;
+	if (!process->nr_exports)
+		return false;
+	export = &process->exports[pick(process, process->nr_exports)];
+	close(export->fd);
+	image_put(export->image);
+	*export = process->exports[--process->nr_exports];
+	return true;
+}
+
+static bool import_image(struct process *process, struct client *client)
+{
+	struct slotpool_import argument = { .flags = 0 };
+	const struct export *export;
+	int err;
+
+	if (!process->nr_exports || client->nr_handles == MAX_IMAGES)
+		return false;
+	export = &process->exports[pick(process, process->nr_exports)];
+	argument.fd = export->fd;
+	err = pool_call(client->fd, SLOTPOOL_IMPORT, &argument);
+	if (process->options->refuses_images && err == -EDQUOT)
+		return true;
+	CHECK(process, !err && argument.length == export->image->length);
+	add_handle(process, client, argument.image, image_get(export->image));
+	return true;
+}
+
+static bool release_image(struct process *process, struct client *client)
+{
+	struct slotpool_release argument = { .flags = 0 };
+	struct handle *handle;
+
+	if (!client->nr_handles)
+		return false;
+	handle = &client->handles[pick(process, client->nr_handles)];
+	argument.image = handle->number;
+	CHECK(process, !pool_call(client->fd, SLOTPOOL_RELEASE, &argument));
+	if (--handle->count)
+		return true;
+	image_put(handle->image);
+	*handle = client->handles[--client->nr_handles];
+	return true;
+}
+
+#endif /* SELFTESTS_ORACLE_IMAGES_H */
