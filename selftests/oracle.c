@@ -430,7 +430,7 @@ FIXTURE_VARIANT(oracle)
 FIXTURE_VARIANT_ADD(oracle, overcommitting)
 {
 	.options = {
-		.parameters = SMALL(20, 2) "max_unused_warm_slots=4 reserve_pages=64 keep_bytes=64K",
+		.parameters = SMALL(20, 2) "max_unused_warm_slots=4 keep_bytes=64K",
 	},
 };
 
