@@ -159,6 +159,10 @@ consume()
 	fi
 }
 
+# Debian's kernels clear pages that are allocated, so that one which nobody else
+# clears would go unnoticed.
+words="init_on_alloc=0 $append"
+
 # Runs the machine, and prints what the guest writes to its second serial port.
 machine()
 {
@@ -169,7 +173,7 @@ machine()
 			-nodefaults -no-user-config -display none -no-reboot \
 			"${accel[@]}" -cpu "$cpu" -smp "$smp" -m "$mem" \
 			-kernel "$vmlinux" -initrd "$work/initramfs" \
-			-append "console=ttyS0 panic=-1 oops=panic watchdog_thresh=60 $append" \
+			-append "console=ttyS0 panic=-1 oops=panic watchdog_thresh=60 $words" \
 			-serial "file:$work/console" -serial stdio \
 			-device isa-debug-exit,iobase=0x501,iosize=1 </dev/null |
 			tee "$work/output"
