@@ -183,19 +183,26 @@ static bool image_of_file(struct process *process, struct client *client)
 	return true;
 }
 
-static bool image_of_slot(struct process *process, struct client *client)
+static bool snapshot(struct process *process, struct client *client, const struct slot *slot)
 {
-	const struct slot *slot = pick_slot(process, client);
-	struct slotpool_image argument = { .flags = SLOTPOOL_IMAGE_SLOT };
+	struct slotpool_image argument = { .flags = SLOTPOOL_IMAGE_SLOT, .slot = slot->index };
 
-	if (!slot || client->nr_handles == MAX_IMAGES)
+	if (client->nr_handles == MAX_IMAGES)
 		return false;
-	note(process, slot->index, 0, slot->limit * PAGE);
-	argument.slot = slot->index;
 	make_image(process, client, &argument, slot_snapshot(slot));
 	/* The slot stays as it is. */
 	check_slot(process, client, slot);
 	return true;
+}
+
+static bool image_of_slot(struct process *process, struct client *client)
+{
+	const struct slot *slot = pick_slot(process, client);
+
+	if (!slot)
+		return false;
+	note(process, slot->index, 0, slot->limit * PAGE);
+	return snapshot(process, client, slot);
 }
 
 static bool export_image(struct process *process, struct client *client)

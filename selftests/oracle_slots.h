@@ -6,7 +6,7 @@
 #ifndef SELFTESTS_ORACLE_SLOTS_H
 #define SELFTESTS_ORACLE_SLOTS_H
 
-#include "oracle_process.h"
+#include "oracle_images.h"
 
 static bool owns(const struct process *process, uint32_t index)
 {
@@ -54,7 +54,7 @@ static bool alloc(struct process *process, struct client *client)
 		argument.limit = limit * PAGE;
 	}
 	commit = process->options->commits ? limit : 0;
-	if (process->options->commits && one_in(process, 4)) {
+	if (process->options->commits && one_in(process, 2)) {
 		commit = pick(process, limit + 1);
 		argument.flags |= SLOTPOOL_ALLOC_COMMIT;
 		argument.commit = commit * PAGE;
@@ -165,7 +165,10 @@ static bool resize(struct process *process, struct client *client)
 		if (!(argument.flags & SLOTPOOL_RESIZE_GROW_ONLY) || limit > slot->limit)
 			slot_resize(slot, limit, commit);
 	}
-	if (pick(process, 4))
+	/* A snapshot has to find out about pages that nobody has looked at yet. */
+	if (one_in(process, 4))
+		snapshot(process, client, slot);
+	else if (pick(process, 4))
 		check_slot(process, client, slot);
 	return true;
 }
@@ -241,6 +244,9 @@ static bool write_slot(struct process *process, struct client *client, struct sl
 	if (one_in(process, 2))
 		check_pages(process, client, slot, first, count);
 	fill(process, process->buffer, length);
+	/* A page of zeros, where the image has something else, is one of its own. */
+	if (length % PAGE == 0 && one_in(process, 2))
+		memset(process->buffer, 0, length);
 	slot_write(slot, offset, process->buffer, length);
 	write_bytes(process, client, map_slot(map, slot->index) + offset, length);
 	if (pick(process, 4))
@@ -257,6 +263,8 @@ static bool write_somewhere(struct process *process, struct client *client)
 	if (!slot || !slot->limit)
 		return false;
 	offset = pick_page(process, slot->limit) * PAGE;
+	if (one_in(process, 6))
+		return write_slot(process, client, slot, offset, PAGE);
 	if (pick(process, 4))
 		offset += pick(process, PAGE);
 	length = 1 + pick(process, most[pick(process, sizeof(most) / sizeof(*most))]);
