@@ -278,6 +278,7 @@ static const struct operation operations[] = {
 	{ "image of memory", 200, image_of_memory },
 	{ "image of file", 200, image_of_file },
 	{ "image of slot", 400, image_of_slot },
+	{ "snapshots", 150, snapshots },
 	{ "export", 200, export_image },
 	{ "close export", 150, close_export },
 	{ "import", 300, import_image },
@@ -437,7 +438,7 @@ FIXTURE_VARIANT_ADD(oracle, overcommitting)
 FIXTURE_VARIANT_ADD(oracle, committing)
 {
 	.options = {
-		.parameters = SMALL(40, 2) "overcommit=0 max_client_pages=120 reserve_pages=200",
+		.parameters = SMALL(40, 2) "overcommit=0 max_client_pages=80 reserve_pages=160",
 		.commits = true,
 	},
 };

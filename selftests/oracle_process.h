@@ -14,7 +14,7 @@
 #define NR_CLIENTS 2
 #define MAX_SLOTS 4
 #define MAX_MAPS 3
-#define MAX_IMAGES 6
+#define MAX_IMAGES 8
 #define MAX_EXPORTS 12
 #define NR_KEYS 4
 #define NR_NOTES 20

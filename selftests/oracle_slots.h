@@ -27,37 +27,67 @@ static bool is_short(const struct process *process, int err)
 	return process->options->commits && (err == -ENOMEM || err == -EDQUOT);
 }
 
-static bool alloc(struct process *process, struct client *client)
+/* Returns the slot, or NULL if there is none to be had, and that may be. */
+static struct slot *take(struct process *process, struct client *client,
+			 struct slotpool_alloc *argument, const struct handle *handle)
 {
 	struct slot *slot = &client->slots[client->nr_slots];
-	struct slotpool_alloc argument = { .flags = 0 };
-	const struct handle *handle = NULL;
-	size_t limit = process->slot_pages;
+	bool exact = argument->flags & SLOTPOOL_ALLOC_EXACT;
+	bool busy = exact && owns(process, argument->slot);
+	size_t limit = handle ? handle->image->length / PAGE : process->slot_pages;
 	size_t commit;
 	int err;
+
+	if (argument->flags & SLOTPOOL_ALLOC_LIMIT)
+		limit = argument->limit / PAGE;
+	commit = process->options->commits ? limit : 0;
+	if (argument->flags & SLOTPOOL_ALLOC_COMMIT)
+		commit = argument->commit / PAGE;
+	if (handle) {
+		argument->flags |= SLOTPOOL_ALLOC_IMAGE;
+		argument->image = handle->number;
+	}
+
+	note(process, argument->slot, argument->flags, limit * PAGE);
+	err = pool_call(client->fd, SLOTPOOL_ALLOC, argument);
+	if (err == (exact ? -EBUSY : -ENOSPC) || is_short(process, err))
+		return NULL;
+	CHECK(process, !err && !busy && argument->slot < process->info.nr_slots);
+	CHECK(process, !owns(process, argument->slot));
+	CHECK(process, argument->offset == argument->slot * process->info.slot_stride);
+	note(process, argument->slot, argument->flags, limit * PAGE);
+
+	slot->index = argument->slot;
+	slot->has_key = argument->flags & SLOTPOOL_ALLOC_KEY;
+	slot->key = argument->key;
+	slot->handle = argument->image;
+	slot->image = handle ? image_get(handle->image) : NULL;
+	slot_alloc(slot, limit, commit);
+	client->nr_slots++;
+	return slot;
+}
+
+static bool alloc(struct process *process, struct client *client)
+{
+	struct slotpool_alloc argument = { .flags = 0 };
+	const struct handle *handle = NULL;
+	const struct slot *slot;
 
 	if (client->nr_slots == MAX_SLOTS)
 		return false;
 	if (client->nr_handles && pick(process, 3)) {
 		handle = &client->handles[pick(process, client->nr_handles)];
-		argument.flags |= SLOTPOOL_ALLOC_IMAGE;
-		argument.image = handle->number;
-		limit = handle->image->length / PAGE;
 	} else if (pick(process, 3)) {
 		argument.flags |= SLOTPOOL_ALLOC_KEY;
 		argument.key = pick(process, NR_KEYS);
 	}
-	if (one_in(process, 2) ||
-	    (!handle && pick(process, LARGE_ONE_IN))) {
-		limit = pick_size(process);
+	if (one_in(process, 2) || (!handle && pick(process, LARGE_ONE_IN))) {
 		argument.flags |= SLOTPOOL_ALLOC_LIMIT;
-		argument.limit = limit * PAGE;
-	}
-	commit = process->options->commits ? limit : 0;
-	if (process->options->commits && one_in(process, 2)) {
-		commit = pick(process, limit + 1);
-		argument.flags |= SLOTPOOL_ALLOC_COMMIT;
-		argument.commit = commit * PAGE;
+		argument.limit = pick_size(process) * PAGE;
+		if (process->options->commits && one_in(process, 2)) {
+			argument.flags |= SLOTPOOL_ALLOC_COMMIT;
+			argument.commit = pick(process, argument.limit / PAGE + 1) * PAGE;
+		}
 	}
 	if (one_in(process, 3)) {
 		argument.flags |= SLOTPOOL_ALLOC_KEEP;
@@ -67,29 +97,9 @@ static bool alloc(struct process *process, struct client *client)
 		argument.flags |= SLOTPOOL_ALLOC_EXACT;
 		argument.slot = pick(process, process->info.nr_slots);
 	}
-	note(process, argument.slot, argument.flags, limit * PAGE);
-
-	err = pool_call(client->fd, SLOTPOOL_ALLOC, &argument);
-	if (argument.flags & SLOTPOOL_ALLOC_EXACT && owns(process, argument.slot)) {
-		CHECK(process, err == -EBUSY);
-		return true;
-	}
-	if (err == (argument.flags & SLOTPOOL_ALLOC_EXACT ? -EBUSY : -ENOSPC) ||
-	    is_short(process, err))
-		return true;
-	CHECK(process, !err && argument.slot < process->info.nr_slots);
-	CHECK(process, !owns(process, argument.slot));
-	CHECK(process, argument.offset == argument.slot * process->info.slot_stride);
-	note(process, argument.slot, argument.flags, limit * PAGE);
-
-	slot->index = argument.slot;
-	slot->has_key = argument.flags & SLOTPOOL_ALLOC_KEY;
-	slot->key = argument.key;
-	slot->handle = argument.image;
-	slot->image = handle ? image_get(handle->image) : NULL;
-	slot_alloc(slot, limit, commit);
-	client->nr_slots++;
-	check_slot(process, client, slot);
+	slot = take(process, client, &argument, handle);
+	if (slot)
+		check_slot(process, client, slot);
 	return true;
 }
 
@@ -117,17 +127,11 @@ static void forget_slot(struct client *client, struct slot *slot)
 	client->slots[client->nr_slots] = freed;
 }
 
-static bool give(struct process *process, struct client *client)
+static void give_slot(struct process *process, struct client *client, struct slot *slot)
 {
-	struct slot *slot = pick_slot(process, client);
 	bool decommit = one_in(process, 4);
-	uint32_t index;
+	uint32_t index = slot->index;
 
-	if (!slot)
-		return false;
-	index = slot->index;
-	if (one_in(process, 2))
-		check_slot(process, client, slot);
 	note(process, index, decommit, slot->limit * PAGE);
 	CHECK(process,
 	      pool_free_flags(client->fd, index, decommit ? SLOTPOOL_FREE_DECOMMIT : 0) >= 0);
@@ -135,6 +139,17 @@ static bool give(struct process *process, struct client *client)
 	if (decommit || process->options->strict)
 		CHECK(process, !pool_can_read(map_slot(pick_map(process, client, index), index) +
 					      pick_page(process, process->slot_pages) * PAGE));
+}
+
+static bool give(struct process *process, struct client *client)
+{
+	struct slot *slot = pick_slot(process, client);
+
+	if (!slot)
+		return false;
+	if (one_in(process, 2))
+		check_slot(process, client, slot);
+	give_slot(process, client, slot);
 	return true;
 }
 
@@ -349,6 +364,36 @@ static bool write_after_protection(struct process *process, struct client *clien
 		check_page(process, slot, page, map_slot(maps[0], slot->index) + page * PAGE,
 			   "protected mapping");
 		CHECK(process, map_protect(maps[0], slot->index, page, 1, MAP_WRITABLE));
+	}
+	return true;
+}
+
+/*
+ * A snapshot of a snapshot of an image of a file: each has to find out what it
+ * has in common with the one before, of which hardly any page was looked at.
+ */
+static bool snapshots(struct process *process, struct client *client)
+{
+	unsigned int nr_handles = client->nr_handles;
+	unsigned int i;
+
+	if (client->nr_slots == MAX_SLOTS || nr_handles > MAX_IMAGES - 3)
+		return false;
+	image_of_file(process, client);
+	for (i = 0; i < 3 && client->nr_handles == nr_handles + i + 1; i++) {
+		struct slotpool_alloc argument = { .flags = 0 };
+		struct slot *slot = take(process, client, &argument,
+					 &client->handles[nr_handles + i]);
+
+		if (!slot)
+			break;
+		if (slot->limit && one_in(process, 2))
+			write_slot(process, client, slot, pick(process, slot->limit) * PAGE, PAGE);
+		if (i < 2)
+			snapshot(process, client, slot);
+		else
+			check_slot(process, client, slot);
+		give_slot(process, client, slot);
 	}
 	return true;
 }
