@@ -482,7 +482,15 @@ FIXTURE_VARIANT_ADD(oracle, few_image_bytes)
 	},
 };
 
-#define NR_VARIANTS 7
+FIXTURE_VARIANT_ADD(oracle, without_dirty_bits)
+{
+	.options = {
+		.module = "/without-dirty-bits/slotpool.ko",
+		.parameters = SMALL(20, 1) "max_unused_warm_slots=16",
+	},
+};
+
+#define NR_VARIANTS 8
 
 static uint64_t nr_operations(void)
 {
@@ -495,7 +503,8 @@ FIXTURE_SETUP(oracle)
 {
 	/* A test that failed may have left it behind. */
 	pool_unload();
-	ASSERT_EQ(0, pool_load(variant->options.parameters));
+	ASSERT_EQ(0, module_load(variant->options.module ? variant->options.module : POOL_MODULE,
+				 variant->options.parameters));
 	self->seed = random_seed();
 	TH_LOG("SLOTPOOL_SEED=%#llx", (unsigned long long)self->seed);
 	self->progress = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,

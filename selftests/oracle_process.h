@@ -60,6 +60,8 @@ struct note {
 };
 
 struct options {
+	/* Another module than the one that is tested otherwise, or NULL */
+	const char *module;
 	const char *parameters;
 	/* The pool commits: ALLOC and RESIZE may find it short. */
 	bool commits;
