@@ -122,9 +122,9 @@ static bool image_of_memory(struct process *process, struct client *client)
 }
 
 /* Makes a file with holes in it; returns its descriptor. */
-static int make_file(struct process *process, bool sealable, char *bytes, size_t size)
+static int make_file(struct process *process, int seals, char *bytes, size_t size)
 {
-	int fd = sealable || one_in(process, 2) ?
+	int fd = seals || one_in(process, 2) ?
 			 memfd_create("oracle", MFD_CLOEXEC | MFD_ALLOW_SEALING) :
 			 open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	size_t offset = 0;
@@ -141,12 +141,28 @@ static int make_file(struct process *process, bool sealable, char *bytes, size_t
 		}
 		offset += length;
 	}
+	if (seals)
+		CHECK(process, !fcntl(fd, F_ADD_SEALS, seals));
 	return fd;
+}
+
+/* Changes a file as its seals permit. */
+static void change_file(struct process *process, int fd, int seals)
+{
+	if (!(seals & F_SEAL_WRITE)) {
+		fill(process, process->buffer, BUFFER);
+		CHECK(process, pwrite(fd, process->buffer, BUFFER, 0) == (ssize_t)BUFFER);
+	}
+	if (!(seals & F_SEAL_SHRINK))
+		CHECK(process, !ftruncate(fd, 0));
 }
 
 static bool image_of_file(struct process *process, struct client *client)
 {
-	bool sealed = one_in(process, 2);
+	static const int choices[] = { 0, F_SEAL_WRITE, F_SEAL_SHRINK,
+				       F_SEAL_WRITE | F_SEAL_SHRINK };
+	/* With both of them, the image reads the file when a slot needs it. */
+	int seals = choices[one_in(process, 2) ? 3 : pick(process, 4)];
 	size_t size = 1 + pick(process, BUFFER);
 	struct slotpool_image argument = {
 		.flags = SLOTPOOL_IMAGE_FILE,
@@ -167,18 +183,15 @@ static bool image_of_file(struct process *process, struct client *client)
 		argument.offset &= ~(PAGE - 1);
 	}
 	argument.length = pick_length(process, argument.offset + argument.file_length);
-	note(process, sealed, argument.offset, argument.file_length);
+	note(process, seals, argument.offset, argument.file_length);
 
-	argument.fd = make_file(process, sealed, process->buffer, size);
+	argument.fd = make_file(process, seals, process->buffer, size);
 	image = image_create(argument.length);
 	memcpy(image->bytes + argument.offset, process->buffer + argument.file_offset,
 	       argument.file_length);
-	if (sealed)
-		CHECK(process, !fcntl(argument.fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK));
 	make_image(process, client, &argument, image);
 	/* What was copied doesn't follow its source. */
-	if (!sealed)
-		CHECK(process, !ftruncate(argument.fd, 0));
+	change_file(process, argument.fd, seals);
 	close(argument.fd);
 	return true;
 }
