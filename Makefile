@@ -27,6 +27,7 @@ help:
 	@echo 'make check-unit      the tests that need no kernel'
 	@echo 'make check-vm        the tests in a virtual machine; KERNEL=6.12 for one kernel,'
 	@echo '                     TESTS="lifetime errors" for some of selftests/'
+	@echo 'make bench           count the instructions of a request cycle, in a virtual machine'
 	@echo 'make mutate          take lines out of the module, one at a time, and see a test fail;'
 	@echo '                     MUTANTS=selftests/mutants/private-zap.patch for some'
 	@echo 'make oracle OPERATIONS=5000000'
@@ -162,6 +163,16 @@ demo:
 	@echo "  MAKE    userspace/examples/thumbnails"
 	@$(MAKE) -s -C userspace/examples/thumbnails
 	@selftests/vm/run.sh --kernel 6.12 --plain --files $(BUILD)/demo/files -- $(BUILD)/demo/run
+
+# ---- benchmark ----
+
+.PHONY: bench
+bench:
+	@$(SETUP) vm
+	@$(MAKE) module KERNEL=6.12
+	@$(MAKE) user
+	@install -D -t $(BUILD)/bench/bin $(BUILD)/userspace/cycles
+	@selftests/vm/run.sh --kernel 6.12 --plain --icount --files $(BUILD)/bench -- userspace/bench/run
 
 # ---- static checks ----
 

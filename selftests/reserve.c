@@ -350,14 +350,32 @@ static void *ask_for_too_much(void *result)
 	return NULL;
 }
 
-TEST(a_refused_commitment_refuses_no_other_page)
+FIXTURE(quota)
+{
+	int fd;
+};
+
+FIXTURE_SETUP(quota)
+{
+	ASSERT_EQ(0, pool_load(GEOMETRY "overcommit=0 reserve_pages=128 max_client_pages=20"));
+	self->fd = pool_open();
+	ASSERT_GE(self->fd, 0);
+}
+
+FIXTURE_TEARDOWN(quota)
+{
+	EXPECT_EQ(0, close(self->fd));
+	EXPECT_EQ(0, pool_unload());
+}
+
+/* So many rounds take long on a machine that is busy otherwise. */
+TEST_F_TIMEOUT(quota, of_a_refused_commitment_refuses_no_other_page, 120)
 {
 	long i, written, refused = 0;
 	pthread_t thread;
 	char *base;
 
-	ASSERT_EQ(0, pool_load(GEOMETRY "overcommit=0 reserve_pages=128 max_client_pages=20"));
-	refused_client = pool_open();
+	refused_client = self->fd;
 	base = pool_map(refused_client, 0, 8);
 	ASSERT_NE(MAP_FAILED, base);
 	ASSERT_EQ(0, alloc_commit(refused_client, SLOT, 0));
@@ -377,8 +395,6 @@ TEST(a_refused_commitment_refuses_no_other_page)
 	ASSERT_EQ(5000, written);
 	ASSERT_LT(0, refused);
 	ASSERT_EQ(0, munmap(base, 8 * STRIDE));
-	ASSERT_EQ(0, close(refused_client));
-	ASSERT_EQ(0, pool_unload());
 }
 
 #define CGROUP "/sys/fs/cgroup/slotpool-reserve"

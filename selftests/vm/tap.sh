@@ -21,6 +21,8 @@ program=''
 done=''
 declare -A finished
 
+# A program that has started but not ended when the next one starts, or it does
+# again, was in a machine that had to be booted once more: what it said is void.
 start()
 {
 	program=$1
