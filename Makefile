@@ -20,13 +20,15 @@ all: module user
 .PHONY: help
 help:
 	@echo 'make                 module for the running kernel (KDIR) and user space'
-	@echo 'make module          the module; KERNEL=6.1 or 6.12 for a kernel of the tests'
+	@echo 'make module          the module; KERNEL=6.1, 6.12 or debug for a kernel of the tests'
 	@echo 'make user            library, tool'
 	@echo 'make demo            the demonstration, in a virtual machine'
 	@echo 'make check           all tests'
 	@echo 'make check-unit      the tests that need no kernel'
 	@echo 'make check-vm        the tests in a virtual machine; KERNEL=6.12 for one kernel,'
 	@echo '                     TESTS="lifetime errors" for some of selftests/'
+	@echo 'make check-debug     the same on a kernel built with KASAN, lockdep, kmemleak and'
+	@echo '                     more, which takes long'
 	@echo 'make bench           count the instructions of a request cycle, in a virtual machine'
 	@echo 'make mutate          take lines out of the module, one at a time, and see a test fail;'
 	@echo '                     MUTANTS=selftests/mutants/private-zap.patch for some'
@@ -43,20 +45,28 @@ help:
 MODULE_NAME = $(or $(KERNEL),host)
 MODULE_KDIR = $(if $(KERNEL),$(CACHE)/linux-$(KERNEL)/headers,$(KDIR))
 
+# On the debug kernel what is undefined in modules is reported.
+KBUILD_linux-debug := CC=gcc-12 UBSAN_SANITIZE=y
+
 MODULE_SOURCES := Kbuild kmod uapi
 # What tests need inside the kernel
 TEST_MODULE_SOURCES := $(wildcard selftests/modules/*)
 
 # Kbuild leaves its output beside the sources, so it gets a tree of links to
 # them. $(1): the tree below build/, $(2): its sources, $(3): a kernel's
-# headers, $(4): more for Kbuild.
-kbuild = mkdir -p $(BUILD)/$(1) && cp -rsf $(addprefix $(CURDIR)/,$(2)) $(BUILD)/$(1)/ && \
-	$(MAKE) -C $(3) M=$(BUILD)/$(1) CONFIG_DEBUG_INFO_BTF_MODULES= $(4) modules
+# headers, $(4): more for Kbuild. What was built for another release is no use.
+kbuild = mkdir -p $(BUILD)/$(1) && \
+	{ cmp -s $(3)/include/generated/utsrelease.h $(BUILD)/$(1)/utsrelease.h || \
+	find $(BUILD)/$(1) -name '*.o' -delete; } && \
+	cp $(3)/include/generated/utsrelease.h $(BUILD)/$(1)/ && \
+	cp -rsf $(addprefix $(CURDIR)/,$(2)) $(BUILD)/$(1)/ && \
+	$(MAKE) -C $(3) M=$(BUILD)/$(1) CONFIG_DEBUG_INFO_BTF_MODULES= $(4) \
+		$(KBUILD_$(notdir $(3:/headers=))) modules
 
 .PHONY: module
 module:
 ifdef KERNEL
-	@$(SETUP) build kernels
+	@$(SETUP) build $(if $(filter debug,$(KERNEL)),debug,kernels)
 endif
 	@test -e $(MODULE_KDIR)/Makefile || { \
 		echo "$(MODULE_KDIR): no kernel headers; install linux-headers-$$(uname -r)," \
@@ -111,7 +121,7 @@ check-unit:
 		echo "@start $$test"; $(BUILD)/unit/$$test 2>&1; echo "@end $$test $$?"; \
 	done; echo "@done"; } | selftests/vm/tap.sh $(call result,unit) $(UNIT_TESTS)
 
-.PHONY: check-vm $(addprefix check-vm-,$(SERIES))
+.PHONY: check-vm $(addprefix check-vm-,$(SERIES) debug)
 check-vm: $(addprefix check-vm-,$(CHECK_SERIES))
 
 .PHONY: selftests
@@ -122,15 +132,16 @@ selftests: user
 	@$(MAKE) -s -C selftests $(filter $(BUILD)/%,$(test_programs))
 
 # What the machine has besides the module that is tested
-.PHONY: $(addprefix guest-,$(SERIES))
-$(addprefix guest-,$(SERIES)): guest-%: user
+.PHONY: $(addprefix guest-,$(SERIES) debug)
+$(addprefix guest-,$(SERIES) debug): guest-%: user
+	@$(if $(filter debug,$*),$(SETUP) debug)
 	@$(call kbuild,$*/modules,$(TEST_MODULE_SOURCES),$(CACHE)/linux-$*/headers)
 	@$(call kbuild,$*-without-dirty-bits,$(MODULE_SOURCES),$(CACHE)/linux-$*/headers,\
 		KCFLAGS=-DSLOTPOOL_WITHOUT_DIRTY_BITS)
 	@install -D -t $(BUILD)/guest/without-dirty-bits $(BUILD)/$*-without-dirty-bits/slotpool.ko
 	@install -D -t $(BUILD)/guest/bin $(addprefix $(BUILD)/userspace/,$(GUEST_TOOLS))
 
-$(addprefix check-vm-,$(SERIES)): check-vm-%: selftests guest-%
+$(addprefix check-vm-,$(SERIES) debug): check-vm-%: selftests guest-%
 	@$(MAKE) module KERNEL=$*
 	@selftests/vm/run.sh --kernel $* --files $(BUILD)/guest --result $(call result,$*) \
 		$(VM_OPTIONS) -- $(test_programs)
@@ -145,6 +156,9 @@ oracle:
 	$(if $(OPERATIONS),,$(error how many? make oracle OPERATIONS=5000000))
 	@$(MAKE) check-vm TESTS=oracle VM_OPTIONS='--timeout $(oracle_timeout) \
 		--append "$(oracle_environment)"'
+
+.PHONY: check-debug
+check-debug: check-vm-debug
 
 MUTANTS ?= $(wildcard selftests/mutants/*.patch)
 

@@ -11,7 +11,7 @@ usage()
 	cat >&2 <<-END
 	usage: ${0##*/} --kernel SERIES [OPTION]... -- PROGRAM...
 
-	  --kernel SERIES   6.1 or 6.12
+	  --kernel SERIES   6.1, 6.12 or debug
 	  --modules DIR     where the modules were built (build/SERIES)
 	  --files DIR       put the contents of DIR into the machine's /
 	  --result FILE     write "<passed> <failed>" there
@@ -22,7 +22,7 @@ usage()
 	                    instructions that copy or clear more than 8 bytes
 	  --smp CPUS        processors (2)
 	  --mem SIZE        memory (1G)
-	  --timeout SECONDS for the whole run (900)
+	  --timeout SECONDS for the whole run (900; debug 5400)
 	  --append WORDS    more for the kernel's command line; NAME=VALUE is in the
 	                    environment of the programs
 
@@ -37,7 +37,8 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/slotpool
 # What the guest passes to exit, and what qemu makes of it
 finished=$((16 << 1 | 1))
 
-kernel='' modules='' files='' result=/dev/null plain='' icount='' smp=2 mem=1G timeout=900 append=''
+kernel='' modules='' files='' result=/dev/null plain='' icount='' smp=2 mem=1G append=''
+timeout=''
 while [ $# -gt 0 ] && [ "$1" != -- ]; do
 	case $1 in
 	--plain)	plain=y; shift; continue ;;
@@ -68,10 +69,19 @@ die()
 	exit 1
 }
 
+if [ "$kernel" = debug ]; then
+	: "${timeout:=5400}"
+	# Without ACPI the kernel finds one CPU in each socket, and it takes the
+	# clocks of several for different. All reports count, not only the first.
+	smp=$smp,sockets=$smp
+	append="tsc=reliable kasan_multi_shot page_poison=1 PROGRAM_TIMEOUT=1800 $append"
+fi
+: "${timeout:=900}"
+
 vmlinux=$cache/linux-$kernel/vmlinux
 modules=${modules:-$build/$kernel}
 module=$modules/slotpool.ko
-[ -f "$vmlinux" ] || die "no kernel $kernel; run selftests/vm/setup.sh vm"
+[ -f "$vmlinux" ] || die "no kernel $kernel; run selftests/vm/setup.sh vm, or debug"
 [ -f "$module" ] || die "no $module; run make module KERNEL=$kernel"
 
 mkdir -p "$build/vm"

@@ -10,15 +10,19 @@
 #   linux-<series>/vmlinux	the image, uncompressed, as qemu boots it
 #   linux-<series>/headers	builds external modules
 #   linux-source-6.1		checkers and kselftest headers of that kernel
+#   linux-debug			the same of the kernel that is built from that
+#				source with debug.config, but compressed; a link
+#				to what was built from these versions of the two
 
 set -euo pipefail
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/slotpool
 series="6.1 6.12"
+here=$(cd "$(dirname "$0")" && pwd)
 
 usage()
 {
-	echo "usage: ${0##*/} build|kernels|vm|style|demo ..." >&2
+	echo "usage: ${0##*/} build|kernels|vm|debug|style|demo ..." >&2
 	exit 2
 }
 
@@ -55,6 +59,15 @@ packages()
 		busybox-static is the test machine's user space
 		cpio packs the test machine's file system
 		gcc-multilib compiles a 32-bit caller of the ioctls
+		END
+		;;
+	debug)
+		packages vm
+		cat <<-END
+		flex generates the parser of kernel configurations
+		bison generates the parser of kernel configurations
+		bc computes constants of the kernel
+		libelf-dev objtool reads and writes ELF with it
 		END
 		;;
 	style)
@@ -168,7 +181,7 @@ download()
 # A directory appears under its name only when it is complete.
 begin()
 {
-	work=$(mktemp -d "$cache/unfinished.XXXXXX")
+	work=$(mktemp -d "$cache/$1.XXXXXX")
 }
 
 finish()
@@ -178,31 +191,38 @@ finish()
 	mv -T "$work" "$cache/$1"
 }
 
+# Unpacks parts of the kernel's source, or all of it, to $work/DIRECTORY.
+# Usage: unpack_source DIRECTORY [PART]...
+unpack_source()
+{
+	local directory=$work/$1 path=usr/src/linux-source-6.1.tar.xz
+
+	shift
+	update_lists
+	download linux-source-6.1
+	mkdir -p "$directory"
+	dpkg-deb --fsys-tarfile "$work"/linux-source-6.1_*.deb | tar -x -O "./$path" |
+		xz -dc -T0 | tar -x -C "$directory" --strip-components=1 \
+			"${@/#/linux-source-6.1/}"
+}
+
 fetch_source()
 {
-	local tarball
-
-	update_lists
-	begin
-	download linux-source-6.1
-	echo "setup: unpacking the checkers and test headers of linux-source-6.1"
-	dpkg-deb --fsys-tarfile "$work"/linux-source-6.1_*.deb |
-		tar -x -C "$work" ./usr/src/linux-source-6.1.tar.xz
-	tarball=$work/usr/src/linux-source-6.1.tar.xz
-	xz -dc -T0 "$tarball" | tar -x -C "$work" --strip-components=1 \
-		linux-source-6.1/.clang-format \
-		linux-source-6.1/COPYING \
-		linux-source-6.1/LICENSES \
-		linux-source-6.1/scripts/checkpatch.pl \
-		linux-source-6.1/scripts/const_structs.checkpatch \
-		linux-source-6.1/scripts/extract-vmlinux \
-		linux-source-6.1/scripts/kernel-doc \
-		linux-source-6.1/scripts/spelling.txt \
-		linux-source-6.1/tools/testing/selftests/kselftest \
-		linux-source-6.1/tools/testing/selftests/kselftest.h \
-		linux-source-6.1/tools/testing/selftests/kselftest_harness.h \
-		linux-source-6.1/tools/testing/selftests/lib.mk
-	rm -r "${work:?}/usr"
+	begin unfinished
+	echo "setup: the checkers and test headers of linux-source-6.1"
+	unpack_source . \
+		.clang-format \
+		COPYING \
+		LICENSES \
+		scripts/checkpatch.pl \
+		scripts/const_structs.checkpatch \
+		scripts/extract-vmlinux \
+		scripts/kernel-doc \
+		scripts/spelling.txt \
+		tools/testing/selftests/kselftest \
+		tools/testing/selftests/kselftest.h \
+		tools/testing/selftests/kselftest_harness.h \
+		tools/testing/selftests/lib.mk
 	finish linux-source-6.1
 }
 
@@ -220,7 +240,7 @@ fetch_kernel()
 	fi
 	kbuild=$(dependency "$headers" | grep '^linux-kbuild-')
 
-	begin
+	begin unfinished
 	download "$image" "$headers" "${headers%-amd64}-common" "$kbuild"
 	echo "setup: unpacking linux ${image#linux-image-}"
 	for deb in "$work"/linux-{headers,kbuild}-*.deb; do
@@ -255,12 +275,98 @@ fetch_kernels()
 	done
 }
 
+# Names what the debug kernel is built from.
+debug_inputs()
+{
+	local version
+
+	version=$(apt-cache show --no-all-versions linux-source-6.1 2>/dev/null |
+		sed -n 's/^Version: //p')
+	if [ -z "$version" ]; then
+		echo "setup: no package linux-source-6.1; apt needs Debian 12" >&2
+		exit 1
+	fi
+	{ echo "$version"; cat "$here/debug.config"; } | sha256sum | cut -c 1-12
+}
+
+# The kernel's release has its inputs' name: a module that was built for
+# another debug kernel can't be loaded.
+debug_make()
+{
+	local compiler=gcc-12
+
+	[ -z "$(command -v ccache)" ] || compiler="ccache $compiler"
+	nice -n 5 make -C "$work/source" -j "$(nproc)" CC="$compiler" \
+		LOCALVERSION="-debug-$inputs" "$@"
+}
+
+configure_debug()
+{
+	local missing
+
+	debug_make -s KCONFIG_ALLCONFIG="$here/debug.config" allnoconfig
+	missing=$(grep '^CONFIG' "$here/debug.config" | grep -vxFf "$work/source/.config") ||
+		return 0
+	echo "setup: options of debug.config that this kernel can't have:" >&2
+	echo "$missing" >&2
+	exit 1
+}
+
+# A line now and then of what the kernel's make does
+build_progress()
+{
+	awk '$1 == "CC" && ++compiled % 100 == 0 {
+		print "setup: compiled", compiled, "files"; fflush() }'
+}
+
+# Keeps what qemu boots, and what builds modules.
+pack_debug()
+{
+	(
+		cd "$work/source"
+		cp vmlinux.symvers Module.symvers
+		find . -name '*.o' -delete
+		mkdir ../headers
+		cp -a --parents -t ../headers .config Makefile Module.symvers \
+			arch/x86 include scripts tools/objtool/objtool
+	)
+	# With KASAN it dies where qemu would enter an uncompressed one.
+	mv "$work/source/arch/x86/boot/bzImage" "$work/vmlinux"
+	rm -r "$work/source"
+}
+
+build_debug()
+{
+	local inputs
+
+	inputs=$(debug_inputs)
+	if [ ! -d "$cache/linux-debug-$inputs" ]; then
+		update_lists
+		inputs=$(debug_inputs)
+	fi
+	if [ ! -d "$cache/linux-debug-$inputs" ]; then
+		begin unbuilt
+		unpack_source source
+		echo "setup: building the debug kernel, about 900 files"
+		configure_debug
+		if ! debug_make bzImage modules_prepare 2>&1 | tee "$cache/debug.log" |
+			build_progress; then
+			tail -n 20 "$cache/debug.log" >&2
+			echo "setup: cannot build the debug kernel" >&2
+			exit 1
+		fi
+		pack_debug
+		finish "linux-debug-$inputs"
+	fi
+	ln -sfn "linux-debug-$inputs" "$cache/linux-debug"
+}
+
 # The demo's input: pictures of many kinds and sizes
 fetch_images()
 {
 	[ ! -d "$cache/imagemagick-6-doc" ] || return 0
 	update_lists
-	begin
+	begin unfinished
 	download imagemagick-6-doc
 	dpkg-deb -x "$work"/imagemagick-6-doc_*.deb "$work"
 	finish imagemagick-6-doc
@@ -269,12 +375,24 @@ fetch_images()
 [ $# -gt 0 ] || usage
 mkdir -p "$cache"
 exec 9>"$cache/lock"
-flock 9
+if ! flock -n 9; then
+	echo "setup: waiting for another one to end"
+	flock 9
+fi
 rm -rf "$cache"/unfinished.*
 install_packages "$@"
 case " $* " in
-*" kernels "*|*" vm "*|*" style "*|*" demo "*)
+*" kernels "*|*" vm "*|*" debug "*|*" style "*|*" demo "*)
 	fetch_kernels
+	;;
+esac
+case " $* " in
+*" debug "*)
+	# Who needs other things doesn't wait until it is built.
+	exec 9>"$cache/debug.lock"
+	flock 9
+	rm -rf "$cache"/unbuilt.*
+	build_debug
 	;;
 esac
 case " $* " in
