@@ -786,7 +786,11 @@ static unsigned long image_drop(struct image *image)
 		image_free_entry(image, entry);
 		cond_resched();
 	}
+	/* Its last slot may have put it on the list again in the meantime. */
+	spin_lock(&image->store->lock);
 	image->nr_read = 0;
+	image_set_idle(image, false);
+	spin_unlock(&image->store->lock);
 	return nr_freed;
 }
 
