@@ -425,8 +425,10 @@ static int image_set_source(struct image *image, const struct image_source *sour
 	if (!length)
 		return 0;
 	/* Where a snapshot has something else, nothing is ever read. */
-	xa_for_each_range(&image->pages, index, entry, first, end - 1)
+	xa_for_each_range(&image->pages, index, entry, first, end - 1) {
 		nr_own += !xa_get_mark(&image->pages, index, IMAGE_READ);
+		cond_resched();
+	}
 	err = image_charge(image, end - first - nr_own);
 	if (err)
 		return err;
@@ -550,6 +552,12 @@ static int image_add_entries(struct image *image, struct image *base)
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		cond_resched();
+		/* Who stores a page that was read marks it before the mutex is free. */
+		if (!read && image_has_source(base, index)) {
+			mutex_lock(&base->lock);
+			read = xa_get_mark(&base->pages, index, IMAGE_READ);
+			mutex_unlock(&base->lock);
+		}
 		/* What was written counts, and zeros of the source can be read again. */
 		if (xa_load(&image->pages, index) || (read && xa_is_value(entry)))
 			continue;
@@ -576,10 +584,7 @@ int image_add_base(struct image *image, struct image *base)
 
 	if (!image->length)
 		return 0;
-	/* No page is half read, and looks as if it could not be read again. */
-	mutex_lock(&base->lock);
 	err = image_add_entries(image, base);
-	mutex_unlock(&base->lock);
 	if (!err && base->source.file)
 		err = image_set_source(image, &base->source);
 	if (err)
@@ -778,19 +783,14 @@ static unsigned long image_drop(struct image *image)
 
 	xa_for_each_marked(&image->pages, index, entry, IMAGE_READ) {
 		xa_erase(&image->pages, index);
-		if (!xa_is_value(entry)) {
-			stats_add(image->store->stats, STATS_IMAGE_DROPS, 1);
-			/* A snapshot may have it, too. */
+		/* One that a snapshot has, too, stays. */
+		if (!xa_is_value(entry))
 			nr_freed += page_count(entry) == 1;
-		}
 		image_free_entry(image, entry);
 		cond_resched();
 	}
-	/* Its last slot may have put it on the list again in the meantime. */
-	spin_lock(&image->store->lock);
 	image->nr_read = 0;
-	image_set_idle(image, false);
-	spin_unlock(&image->store->lock);
+	stats_add(image->store->stats, STATS_IMAGE_DROPS, nr_freed);
 	return nr_freed;
 }
 
@@ -825,14 +825,19 @@ unsigned long image_store_shrink(struct image_store *store, unsigned long nr_pag
 
 		/*
 		 * Who holds the mutex may be waiting for memory. It is a slot
-		 * that begins to use the image, or does by now: the image is
-		 * put on the list again when the slot ends to use it.
+		 * that begins to use the image, or does by now, or somebody
+		 * else who is shrinking.
 		 */
 		if (mutex_trylock(&image->lock)) {
 			/* With the mutex held none begins to use it. */
 			if (!READ_ONCE(image->users))
 				nr_dropped += image_drop(image);
 			mutex_unlock(&image->lock);
+			/* A slot may have used it in the meantime, and not any more. */
+			spin_lock(&store->lock);
+			if (!image->users)
+				image_set_idle(image, true);
+			spin_unlock(&store->lock);
 		}
 		image_put(image);
 	}

@@ -115,7 +115,7 @@ static int pool_check_config(struct pool_config *config)
 	if (!config->max_image_bytes)
 		config->max_image_bytes = config->slot_size;
 	/* No process, and no pool, fills the machine with images by accident. */
-	bytes = (u64)totalram_pages() << PAGE_SHIFT >> 2;
+	bytes = (u64)(totalram_pages() >> 2) << PAGE_SHIFT;
 	if (!config->max_client_image_bytes)
 		config->max_client_image_bytes = bytes;
 	if (!config->max_pool_image_bytes)

@@ -649,8 +649,8 @@ void slot_decommit(struct slot *slot)
  * @image: an empty image, as long as the slot's limit, that nobody else knows
  *
  * Context: Process context, holding &slot.lock. May sleep.
- * Return: 0; -EFBIG or -ENOSPC above a bound of images, -ENOMEM, -EINTR if the
- * task is being killed. After an error the image is to be given up.
+ * Return: 0; -EFBIG, -EDQUOT or -ENOSPC above a bound of images, -ENOMEM, -EINTR
+ * if the task is being killed. After an error the image is to be given up.
  */
 int slot_snapshot(struct slot *slot, struct image *image)
 {

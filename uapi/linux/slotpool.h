@@ -455,7 +455,8 @@ struct slotpool_list {
  * @image_charged_pages: out: pages that they may store, as max_pool_image_bytes
  *	bounds them; more than @image_pages while files are not read in full
  * @image_reads: out: pages of images read from their files when needed
- * @image_drops: out: of these, pages given back because no slot used the image
+ * @image_drops: out: pages given back to the system because no slot used the
+ *	image, and which can be read again
  * @client_images: out: images of which this client has a handle
  * @client_image_pages: out: pages that the images may store which this client
  *	made and which still exist, as max_client_image_bytes bounds them
@@ -564,8 +565,9 @@ struct slotpool_image_range {
  * EIO		the file can't be read
  * ENOENT	the client doesn't own the slot
  * EFBIG	the image would store more than max_image_bytes
- * EDQUOT	the images that the client made, as long as they exist, would
- *		store more than max_client_image_bytes
+ * EDQUOT	the images that the client made would store more than
+ *		max_client_image_bytes; one exists as long as a handle, a file
+ *		or a slot of it does, and PURGE makes idle slots cold
  * ENOSPC	all images would store more than max_pool_image_bytes, or the
  *		pool has no handle left
  * ENOMEM	the kernel, or the caller's cgroup, is out of memory

@@ -153,7 +153,7 @@ static void measure(struct bench *bench, unsigned int written, bool scattered)
 	double floor, reset, free, average;
 
 	bench->written = written;
-	bench->step = scattered ? SLOT_PAGES / written : 1;
+	bench->step = scattered && written ? SLOT_PAGES / written : 1;
 	floor = median(bench, cycle_floor);
 	start(bench);
 	reset = median(bench, cycle_reset);

@@ -57,7 +57,7 @@ static const struct {
 	{ COUNTER(image_pages), "pages that images store in memory" },
 	{ COUNTER(image_charged_pages), "pages that images may store" },
 	{ COUNTER(image_reads), "pages of images read from files when needed" },
-	{ COUNTER(image_drops), "of these, pages given back while nobody used the image" },
+	{ COUNTER(image_drops), "pages of images given back while nobody used them" },
 	{ .name = NULL },
 };
 
