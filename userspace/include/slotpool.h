@@ -24,14 +24,20 @@ struct slotpool;
 
 /**
  * slotpool_open() - open a pool
- * @path: its device node, or NULL for the environment variable
- *	SLOTPOOL_DEVICE, or /dev/slotpool0 where that isn't set
+ * @path: its device node, or NULL for what the environment says
  * @poolp: where the handle goes
+ *
+ * Without @path the environment variable SLOTPOOL_BACKEND decides: "kernel" is
+ * the device that SLOTPOOL_DEVICE names, or /dev/slotpool0 where that isn't set;
+ * "host" is a pool in user space, which all handles of the process share, with
+ * parameters from SLOTPOOL_HOST_POOL; "auto", the default, is the device if it
+ * exists, and else the pool in user space. See libslotpool(3).
  *
  * The file is opened close-on-exec: slots belong to the process that maps or
  * allocates them, and a program started by exec() could not use them.
  *
- * Return: 0, or a negative errno value of open(2), of SLOTPOOL_INFO or ENOMEM.
+ * Return: 0, or a negative errno value of open(2), of SLOTPOOL_INFO or ENOMEM;
+ * EINVAL or EOPNOTSUPP if a variable asks for what can't be.
  */
 int slotpool_open(const char *path, struct slotpool **poolp);
 
@@ -47,9 +53,19 @@ void slotpool_close(struct slotpool *pool);
  * slotpool_fd() - the file descriptor behind a handle, for poll loops and tests
  * @pool: a handle
  *
- * Return: the descriptor; it stays the handle's.
+ * Return: the descriptor; it stays the handle's. -EOPNOTSUPP for a pool in user
+ * space, which has none.
  */
 int slotpool_fd(const struct slotpool *pool);
+
+/**
+ * slotpool_backend() - what is behind a handle
+ * @pool: a handle
+ *
+ * Return: "kernel" for the module; "host, PAGEMAP_SCAN" or "host, madvise" for a
+ * pool in user space, by how it resets slots. Valid as long as the handle.
+ */
+const char *slotpool_backend(const struct slotpool *pool);
 
 /**
  * slotpool_geometry() - what the pool was like when it was opened

@@ -2,8 +2,6 @@
 /*
  * The commands about images.
  */
-#include <stddef.h>
-
 #include "internal.h"
 
 static int make_image(struct slotpool *pool, struct slotpool_image make, uint32_t *image,

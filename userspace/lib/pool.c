@@ -1,46 +1,64 @@
 // SPDX-License-Identifier: MIT
 /*
- * An open pool: open, close, geometry.
+ * An open pool: which backend, open, close, geometry.
  */
 #include <errno.h>
-#include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
+#include <string.h>
 
 #include "internal.h"
+
+/* Whether a device isn't there, as opposed to not being usable */
+static bool is_absent(int error)
+{
+	return error == -ENOENT || error == -ENXIO || error == -ENODEV;
+}
+
+static int open_backend(struct slotpool *pool, const char *path)
+{
+	const char *backend = secure_getenv("SLOTPOOL_BACKEND");
+	bool any;
+	int ret;
+
+	if (path)
+		return kernel_open(pool, path);
+
+	any = !backend || !strcmp(backend, "auto");
+	if (!any && !strcmp(backend, "host"))
+		return host_open(pool);
+	if (!any && strcmp(backend, "kernel"))
+		return -EINVAL;
+
+	path = secure_getenv("SLOTPOOL_DEVICE");
+	ret = kernel_open(pool, path ? path : "/dev/slotpool0");
+	return any && is_absent(ret) ? host_open(pool) : ret;
+}
 
 int slotpool_open(const char *path, struct slotpool **poolp)
 {
 	struct slotpool *pool;
 	int ret;
 
-	if (!path)
-		path = secure_getenv("SLOTPOOL_DEVICE");
-	if (!path)
-		path = "/dev/slotpool0";
-
 	pool = calloc(1, sizeof(*pool));
 	if (!pool)
 		return -ENOMEM;
+	pool->fd = -EOPNOTSUPP;
 
-	pool->fd = open(path, O_RDWR | O_CLOEXEC);
-	if (pool->fd < 0) {
-		ret = -errno;
+	ret = open_backend(pool, path);
+	if (ret)
 		goto out_free;
-	}
 
 	pool->info.size = sizeof(pool->info);
-	if (ioctl(pool->fd, SLOTPOOL_INFO, &pool->info)) {
-		ret = -errno;
+	ret = command(pool, SLOTPOOL_INFO, &pool->info);
+	if (ret)
 		goto out_close;
-	}
 
 	*poolp = pool;
 	return 0;
 
 out_close:
-	close(pool->fd);
+	pool->backend->close(pool);
 out_free:
 	free(pool);
 	return ret;
@@ -52,13 +70,18 @@ void slotpool_close(struct slotpool *pool)
 		return;
 
 	slotpool_unmap(pool);
-	close(pool->fd);
+	pool->backend->close(pool);
 	free(pool);
 }
 
 int slotpool_fd(const struct slotpool *pool)
 {
 	return pool->fd;
+}
+
+const char *slotpool_backend(const struct slotpool *pool)
+{
+	return pool->backend->name(pool);
 }
 
 const struct slotpool_info *slotpool_geometry(const struct slotpool *pool)

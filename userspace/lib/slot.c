@@ -2,8 +2,6 @@
 /*
  * The commands about slots.
  */
-#include <stddef.h>
-
 #include "internal.h"
 
 int slotpool_alloc(struct slotpool *pool, struct slotpool_alloc *alloc)

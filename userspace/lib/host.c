@@ -1,0 +1,526 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The backend in user space: a process's one pool, and the commands with the
+ * checks of their arguments.
+ *
+ * A handle of slotpool_open() is a client of the pool, as an open file is one of
+ * the module's. The pool begins with the first client and ends with the last.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "host.h"
+
+static pthread_mutex_t current_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct host_pool *current;
+
+static bool is_aligned(const struct host_client *client, uint64_t size)
+{
+	return size % client->pool->memory.page_size == 0;
+}
+
+static int check_slot(const struct host_client *client, uint32_t slot)
+{
+	return slot < client->pool->config.nr_slots ? 0 : -EINVAL;
+}
+
+/* There is nothing that could be promised, as in a pool that overcommits. */
+static int check_limit(const struct host_client *client, uint64_t limit, bool has_commit,
+		       uint64_t commit)
+{
+	if (!is_aligned(client, limit) || limit > client->pool->config.slot_size)
+		return -EINVAL;
+	if (!is_aligned(client, commit) || commit > limit || (commit && !has_commit))
+		return -EINVAL;
+	return commit ? -EOPNOTSUPP : 0;
+}
+
+static int run_info(struct host_client *client, struct slotpool_info *info)
+{
+	const struct host_config *config = &client->pool->config;
+
+	*info = (struct slotpool_info){
+		.size = info->size,
+		.features = SLOTPOOL_FEATURE_OVERCOMMIT |
+			    (config->strict ? SLOTPOOL_FEATURE_STRICT : 0),
+		.slot_size = config->slot_size,
+		.slot_stride = config->slot_stride,
+		.keep_bytes = config->keep_bytes,
+		.max_unused_warm_slots = config->max_unused_warm_slots,
+		.nr_slots = config->nr_slots,
+		.nr_shards = 1,
+		.page_size = client->pool->memory.page_size,
+		.max_unused_warm_bytes = config->max_unused_warm_bytes,
+		.max_image_bytes = config->max_image_bytes,
+		.max_client_image_bytes = config->max_client_image_bytes,
+		.max_pool_image_bytes = config->max_pool_image_bytes,
+	};
+	return 0;
+}
+
+static int check_alloc(const struct host_client *client, const struct slotpool_alloc *alloc)
+{
+	const uint32_t known = SLOTPOOL_ALLOC_KEY | SLOTPOOL_ALLOC_EXACT | SLOTPOOL_ALLOC_LIMIT |
+			       SLOTPOOL_ALLOC_COMMIT | SLOTPOOL_ALLOC_KEEP | SLOTPOOL_ALLOC_IMAGE;
+	uint32_t flags = alloc->flags;
+
+	if (flags & ~known || (flags & SLOTPOOL_ALLOC_KEY && flags & SLOTPOOL_ALLOC_IMAGE))
+		return -EINVAL;
+	if ((alloc->key && !(flags & SLOTPOOL_ALLOC_KEY)) ||
+	    (alloc->image && !(flags & SLOTPOOL_ALLOC_IMAGE)) ||
+	    (alloc->limit && !(flags & SLOTPOOL_ALLOC_LIMIT)) ||
+	    (alloc->keep && !(flags & SLOTPOOL_ALLOC_KEEP)))
+		return -EINVAL;
+	if (!is_aligned(client, alloc->keep))
+		return -EINVAL;
+	return flags & SLOTPOOL_ALLOC_EXACT ? check_slot(client, alloc->slot) : 0;
+}
+
+static int run_alloc(struct host_client *client, struct slotpool_alloc *alloc)
+{
+	const struct host_config *config = &client->pool->config;
+	struct host_images *images = &client->pool->memory.images;
+	struct host_request request = {
+		.exact = alloc->flags & SLOTPOOL_ALLOC_EXACT,
+		.has_key = alloc->flags & SLOTPOOL_ALLOC_KEY,
+		.key = alloc->key,
+		.limit = config->slot_size,
+		.keep = alloc->flags & SLOTPOOL_ALLOC_KEEP ? alloc->keep : config->keep_bytes,
+		.slot = alloc->slot,
+	};
+	int ret = check_alloc(client, alloc);
+
+	if (ret)
+		return ret;
+	if (alloc->flags & SLOTPOOL_ALLOC_IMAGE) {
+		request.image = host_handle_get(images, &client->images, alloc->image);
+		if (!request.image)
+			return -ENOENT;
+		request.limit = request.image->length;
+	}
+	if (alloc->flags & SLOTPOOL_ALLOC_LIMIT)
+		request.limit = alloc->limit;
+	ret = check_limit(client, request.limit, alloc->flags & SLOTPOOL_ALLOC_COMMIT,
+			  alloc->commit);
+	if (!ret)
+		ret = host_pool_alloc(client, &request);
+	/* The slot has a reference of its own. */
+	host_image_put(images, request.image);
+	if (ret)
+		return ret;
+
+	alloc->slot = request.slot;
+	alloc->placement = request.placement;
+	alloc->offset = request.slot * config->slot_stride;
+	alloc->contents = request.kept ? SLOTPOOL_CONTENTS_KEPT : SLOTPOOL_CONTENTS_NEW;
+	return 0;
+}
+
+static int run_reset(struct host_client *client, struct slotpool_reset *reset)
+{
+	int ret = check_slot(client, reset->slot);
+
+	return ret ? ret : host_pool_reset(client, reset->slot, &reset->held);
+}
+
+static int run_free(struct host_client *client, struct slotpool_free *free)
+{
+	int ret = check_slot(client, free->slot);
+
+	free->held = 0;
+	if (ret || free->flags & ~(SLOTPOOL_FREE_DECOMMIT | SLOTPOOL_FREE_IF_OWNED))
+		return -EINVAL;
+	ret = host_pool_free(client, free->slot, free->flags & SLOTPOOL_FREE_DECOMMIT,
+			     &free->held);
+	return ret == -ENOENT && free->flags & SLOTPOOL_FREE_IF_OWNED ? 0 : ret;
+}
+
+static int run_resize(struct host_client *client, struct slotpool_resize *resize)
+{
+	int ret = check_slot(client, resize->slot);
+
+	if (ret || resize->flags & ~(SLOTPOOL_RESIZE_GROW_ONLY | SLOTPOOL_RESIZE_COMMIT))
+		return -EINVAL;
+	ret = check_limit(client, resize->limit, resize->flags & SLOTPOOL_RESIZE_COMMIT,
+			  resize->commit);
+	if (ret)
+		return ret;
+	return host_pool_resize(client, resize->slot, resize->flags & SLOTPOOL_RESIZE_GROW_ONLY,
+				resize->limit, &resize->old_limit);
+}
+
+static int run_purge(struct host_client *client, struct slotpool_purge *purge)
+{
+	struct host_images *images = &client->pool->memory.images;
+	struct host_image *image;
+	int ret;
+
+	switch (purge->flags) {
+	case SLOTPOOL_PURGE_KEY:
+		purge->purged = host_pool_purge_key(client, purge->key);
+		return 0;
+	case SLOTPOOL_PURGE_SLOT:
+		ret = check_slot(client, purge->slot);
+		purge->purged = 1;
+		return ret ? ret : host_pool_purge_slot(client, purge->slot);
+	case SLOTPOOL_PURGE_IMAGE:
+		image = host_handle_get(images, &client->images, purge->image);
+		if (!image)
+			return -ENOENT;
+		purge->purged = host_pool_purge_image(client, image);
+		host_image_put(images, image);
+		return 0;
+	default:
+		purge->purged = host_pool_purge_all(client);
+		return 0;
+	}
+}
+
+static int run_list(struct host_client *client, struct slotpool_list *list)
+{
+	struct slotpool_list_entry *entries = (void *)(uintptr_t)list->entries;
+	uint32_t nr_slots = client->pool->config.nr_slots;
+	uint32_t nr_entries = 0;
+
+	for (; list->first < nr_slots && nr_entries < list->nr_entries; list->first++)
+		nr_entries += host_pool_describe(client, list->first, &entries[nr_entries]);
+	list->nr_entries = nr_entries;
+	if (list->first > nr_slots)
+		list->first = nr_slots;
+	return 0;
+}
+
+static int run_stat(struct host_client *client, struct slotpool_stat *stat)
+{
+	host_pool_stat(client, stat);
+	return 0;
+}
+
+static int compare_ranges(const void *a, const void *b)
+{
+	const struct slotpool_image_range *left = a, *right = b;
+
+	if (left->offset != right->offset)
+		return left->offset < right->offset ? -1 : 1;
+	/* One without length may begin where another does. */
+	return left->length < right->length ? -1 : left->length > right->length;
+}
+
+/* Sorts ranges; they must not overlap and must lie inside the image. */
+static int check_ranges(struct slotpool_image_range *ranges, uint32_t nr_ranges, uint64_t length)
+{
+	uint64_t end = 0;
+
+	qsort(ranges, nr_ranges, sizeof(*ranges), compare_ranges);
+	for (uint32_t i = 0; i < nr_ranges; i++) {
+		const struct slotpool_image_range *range = &ranges[i];
+
+		if (range->offset < end || range->offset > length ||
+		    range->length > length - range->offset ||
+		    range->length > UINT64_MAX - range->address)
+			return -EINVAL;
+		end = range->offset + range->length;
+	}
+	return 0;
+}
+
+/* The kernel reads the memory, so that what can't be read is an error. */
+static int write_range(int fd, const struct slotpool_image_range *range)
+{
+	uint64_t done = 0;
+
+	while (done < range->length) {
+		ssize_t count = pwrite(fd, (void *)(uintptr_t)(range->address + done),
+				       range->length - done, (off_t)(range->offset + done));
+
+		if (count < 0)
+			return errno == EFAULT ? -EFAULT : -ENOMEM;
+		done += count;
+	}
+	return 0;
+}
+
+static int image_of_memory(struct host_client *client, const struct slotpool_image *argument,
+			   struct host_image **imagep)
+{
+	size_t size = argument->nr_ranges * sizeof(struct slotpool_image_range);
+	struct slotpool_image_range *ranges;
+	int fd = -1, ret;
+
+	if (argument->nr_ranges > SLOTPOOL_IMAGE_MAX_RANGES)
+		return -EINVAL;
+	ranges = malloc(size + 1);
+	if (!ranges)
+		return -ENOMEM;
+	if (size)
+		memcpy(ranges, (void *)(uintptr_t)argument->ranges, size);
+	ret = check_ranges(ranges, argument->nr_ranges, argument->length);
+	if (!ret) {
+		fd = host_image_begin(argument->length);
+		ret = fd < 0 ? fd : 0;
+	}
+	for (uint32_t i = 0; !ret && i < argument->nr_ranges; i++)
+		ret = write_range(fd, &ranges[i]);
+	free(ranges);
+	if (!ret)
+		return host_image_finish(&client->pool->memory.images, client->domain, fd, imagep);
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
+static int copy_file(int to, const struct slotpool_image *argument)
+{
+	char buffer[16384];
+	uint64_t done = 0;
+
+	while (done < argument->file_length) {
+		uint64_t left = argument->file_length - done;
+		ssize_t count = pread(argument->fd, buffer,
+				      left < sizeof(buffer) ? left : sizeof(buffer),
+				      (off_t)(argument->file_offset + done));
+
+		if (!count)
+			return -ENODATA;
+		if (count < 0)
+			return errno == EBADF ? -EBADF : -EIO;
+		if (pwrite(to, buffer, count, (off_t)(argument->offset + done)) != count)
+			return -ENOMEM;
+		done += count;
+	}
+	return 0;
+}
+
+static int image_of_file(struct host_client *client, const struct slotpool_image *argument,
+			 struct host_image **imagep)
+{
+	struct stat stat;
+	int fd, ret;
+
+	if (argument->offset > argument->length ||
+	    argument->file_length > argument->length - argument->offset)
+		return -EINVAL;
+	if (argument->file_offset > INT64_MAX ||
+	    argument->file_length > INT64_MAX - argument->file_offset)
+		return -EINVAL;
+	if (fstat(argument->fd, &stat) || pread(argument->fd, NULL, 0, 0) < 0)
+		return errno == EBADF ? -EBADF : -EINVAL;
+	if (!S_ISREG(stat.st_mode))
+		return -EINVAL;
+
+	fd = host_image_begin(argument->length);
+	if (fd < 0)
+		return fd;
+	ret = copy_file(fd, argument);
+	if (!ret)
+		return host_image_finish(&client->pool->memory.images, client->domain, fd, imagep);
+	close(fd);
+	return ret;
+}
+
+static int image_of_slot(struct host_client *client, const struct slotpool_image *argument,
+			 struct host_image **imagep)
+{
+	int ret = check_slot(client, argument->slot);
+
+	return ret ? ret : host_pool_snapshot(client, argument->slot, imagep);
+}
+
+static int run_image(struct host_client *client, struct slotpool_image *argument)
+{
+	struct host_images *images = &client->pool->memory.images;
+	struct host_image *image;
+	int ret;
+
+	if (!is_aligned(client, argument->length) ||
+	    argument->length > client->pool->config.slot_size)
+		return -EINVAL;
+	if (argument->flags == SLOTPOOL_IMAGE_MEMORY)
+		ret = image_of_memory(client, argument, &image);
+	else if (argument->flags == SLOTPOOL_IMAGE_FILE)
+		ret = image_of_file(client, argument, &image);
+	else
+		ret = image_of_slot(client, argument, &image);
+	if (ret)
+		return ret;
+
+	ret = host_handle_add(images, &client->images, image);
+	argument->image = image->id;
+	argument->length = image->length;
+	argument->stored = image->nr_stored * images->page_size;
+	host_image_put(images, image);
+	return ret;
+}
+
+static int run_export(struct host_client *client, struct slotpool_export *export)
+{
+	struct host_images *images = &client->pool->memory.images;
+	struct host_image *image = host_handle_get(images, &client->images, export->image);
+	int ret = 0;
+
+	if (!image)
+		return -ENOENT;
+	export->fd = fcntl(image->fd, F_DUPFD_CLOEXEC, 0);
+	if (export->fd < 0)
+		ret = -errno;
+	host_image_put(images, image);
+	return ret;
+}
+
+static int run_import(struct host_client *client, struct slotpool_import *import)
+{
+	struct host_images *images = &client->pool->memory.images;
+	struct host_image *image;
+	int ret = host_image_import(images, import->fd, client->pool->config.slot_size, &image);
+
+	if (ret)
+		return ret;
+	ret = host_handle_add(images, &client->images, image);
+	import->image = image->id;
+	import->length = image->length;
+	host_image_put(images, image);
+	return ret;
+}
+
+static int run_release(struct host_client *client, struct slotpool_release *release)
+{
+	struct host_images *images = &client->pool->memory.images;
+	struct host_image *image;
+	bool last;
+
+	image = host_handle_remove(images, &client->images, release->image, &last);
+	if (!image)
+		return -ENOENT;
+	release->purged = last ? host_pool_purge_image(client, image) : 0;
+	host_image_put(images, image);
+	return 0;
+}
+
+static bool is_alive(const struct host_pool *pool)
+{
+	return *pool->alive;
+}
+
+static int host_command(struct slotpool *pool, unsigned long request, void *argument)
+{
+	struct host_client *client = pool->client;
+
+	/* In a child of fork() the memory isn't there. */
+	if (!is_alive(client->pool))
+		return -EPERM;
+
+	switch (request) {
+	case SLOTPOOL_INFO:
+		return run_info(client, argument);
+	case SLOTPOOL_ALLOC:
+		return run_alloc(client, argument);
+	case SLOTPOOL_RESET:
+		return run_reset(client, argument);
+	case SLOTPOOL_FREE:
+		return run_free(client, argument);
+	case SLOTPOOL_RESIZE:
+		return run_resize(client, argument);
+	case SLOTPOOL_PURGE:
+		return run_purge(client, argument);
+	case SLOTPOOL_LIST:
+		return run_list(client, argument);
+	case SLOTPOOL_STAT:
+		return run_stat(client, argument);
+	case SLOTPOOL_IMAGE:
+		return run_image(client, argument);
+	case SLOTPOOL_EXPORT:
+		return run_export(client, argument);
+	case SLOTPOOL_IMPORT:
+		return run_import(client, argument);
+	case SLOTPOOL_RELEASE:
+		return run_release(client, argument);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static const char *host_name(const struct slotpool *pool)
+{
+	return pool->client->pool->memory.scans ? "host, PAGEMAP_SCAN" : "host, madvise";
+}
+
+static int host_map(struct slotpool *pool, char *base, uint32_t first, uint32_t count)
+{
+	if (is_alive(pool->client->pool))
+		return host_client_map(pool->client, base, first, count);
+	munmap(base, count * pool->info.slot_stride);
+	return -EPERM;
+}
+
+static void host_unmap(struct slotpool *pool)
+{
+	host_client_unmap(pool->client);
+}
+
+static void host_close(struct slotpool *pool)
+{
+	struct host_client *client = pool->client;
+	struct host_pool *parent = client->pool;
+
+	if (is_alive(parent)) {
+		pthread_mutex_lock(&current_lock);
+		host_client_release(client);
+		if (!parent->nr_clients) {
+			current = NULL;
+			host_pool_destroy(parent);
+		}
+		pthread_mutex_unlock(&current_lock);
+	} else {
+		/* All else is as a thread of the parent has left it. */
+		host_images_forget(&parent->memory.images);
+	}
+	free(client);
+}
+
+static const struct backend host_backend = {
+	.name = host_name,
+	.command = host_command,
+	.map = host_map,
+	.unmap = host_unmap,
+	.close = host_close,
+};
+
+/* Has @current be a pool of this process. */
+static int enter_pool(void)
+{
+	uint64_t page_size = sysconf(_SC_PAGESIZE);
+	struct host_config config;
+	int ret;
+
+	if (current && is_alive(current))
+		return 0;
+	ret = host_config_read(&config, secure_getenv("SLOTPOOL_HOST_POOL"), page_size);
+	/* In a child the parent's goes on to be what its handles refer to. */
+	return ret ? ret : host_pool_create(&config, page_size, &current);
+}
+
+int host_open(struct slotpool *pool)
+{
+	struct host_client *client = calloc(1, sizeof(*client));
+	int ret;
+
+	if (!client)
+		return -ENOMEM;
+	pthread_mutex_lock(&current_lock);
+	ret = enter_pool();
+	if (!ret)
+		host_client_init(current, client);
+	pthread_mutex_unlock(&current_lock);
+	if (ret) {
+		free(client);
+		return ret;
+	}
+	pool->client = client;
+	pool->backend = &host_backend;
+	return 0;
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The parameters of a pool in user space, in the module's syntax:
+ * "nr_slots=100 slot_size=4M".
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host.h"
+
+#define MAX_SLOTS 16777216
+
+/* What the module has, and user space has one value of or no use for */
+struct host_foreign {
+	uint64_t nr_shards, reserve_pages, max_decay_samples;
+	uint64_t overcommit, max_client_pages;
+};
+
+struct parameters {
+	struct host_config config;
+	struct host_foreign foreign;
+};
+
+struct known {
+	const char *name;
+	size_t offset;
+};
+
+static const struct known known[] = {
+	{ "nr_slots", offsetof(struct parameters, config.nr_slots) },
+	{ "slot_size", offsetof(struct parameters, config.slot_size) },
+	{ "slot_stride", offsetof(struct parameters, config.slot_stride) },
+	{ "keep_bytes", offsetof(struct parameters, config.keep_bytes) },
+	{ "max_unused_warm_slots", offsetof(struct parameters, config.max_unused_warm_slots) },
+	{ "max_unused_warm_bytes", offsetof(struct parameters, config.max_unused_warm_bytes) },
+	{ "max_image_bytes", offsetof(struct parameters, config.max_image_bytes) },
+	{ "max_client_image_bytes", offsetof(struct parameters, config.max_client_image_bytes) },
+	{ "max_pool_image_bytes", offsetof(struct parameters, config.max_pool_image_bytes) },
+	{ "strict", offsetof(struct parameters, config.strict) },
+	{ "reset", offsetof(struct parameters, config.reset) },
+	{ "nr_shards", offsetof(struct parameters, foreign.nr_shards) },
+	{ "reserve_pages", offsetof(struct parameters, foreign.reserve_pages) },
+	{ "max_decay_samples", offsetof(struct parameters, foreign.max_decay_samples) },
+	{ "overcommit", offsetof(struct parameters, foreign.overcommit) },
+	{ "max_client_pages", offsetof(struct parameters, foreign.max_client_pages) },
+};
+
+static const struct {
+	const char *name;
+	uint64_t value;
+} words[] = {
+	{ "Y", true },
+	{ "y", true },
+	{ "N", false },
+	{ "n", false },
+	{ "madvise", HOST_RESET_MADVISE },
+	{ "scan", HOST_RESET_SCAN },
+};
+
+/* A number with an optional suffix K, M, G or T, or a word. */
+static int read_value(const char *text, uint64_t *value)
+{
+	static const char suffixes[] = "KMGT";
+	const char *suffix;
+	unsigned int shift;
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		if (!strcmp(text, words[i].name)) {
+			*value = words[i].value;
+			return 0;
+		}
+	}
+
+	if (!isdigit((unsigned char)*text))
+		return -EINVAL;
+	for (*value = 0; isdigit((unsigned char)*text); text++) {
+		if (__builtin_mul_overflow(*value, 10, value) ||
+		    __builtin_add_overflow(*value, *text - '0', value))
+			return -EINVAL;
+	}
+	if (!*text)
+		return 0;
+	suffix = strchr(suffixes, toupper((unsigned char)*text));
+	if (!suffix || text[1])
+		return -EINVAL;
+	shift = 10 * (suffix - suffixes + 1);
+	if (*value > UINT64_MAX >> shift)
+		return -EINVAL;
+	*value <<= shift;
+	return 0;
+}
+
+static int read_parameter(char *word, struct parameters *parameters)
+{
+	char *value = strchr(word, '=');
+
+	if (!value)
+		return -EINVAL;
+	*value++ = '\0';
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
+		if (!strcmp(word, known[i].name))
+			return read_value(value,
+					  (uint64_t *)((char *)parameters + known[i].offset));
+	}
+	return -EINVAL;
+}
+
+static int read_text(const char *text, struct parameters *parameters)
+{
+	char *copy = strdup(text), *rest = copy, *word;
+	int ret = copy ? 0 : -ENOMEM;
+
+	while (!ret && (word = strsep(&rest, " \t\n"))) {
+		if (*word)
+			ret = read_parameter(word, parameters);
+	}
+	free(copy);
+	return ret;
+}
+
+/* The same conditions as the module's */
+static bool is_possible(const struct parameters *parameters, uint64_t page_size)
+{
+	const struct host_config *config = &parameters->config;
+	uint64_t bytes;
+
+	/* Nobody can be promised pages in user space, or kept from touching them. */
+	if (parameters->foreign.overcommit != 1 || parameters->foreign.max_client_pages)
+		return false;
+	return config->nr_slots && config->nr_slots <= MAX_SLOTS && config->slot_size &&
+	       config->slot_stride >= config->slot_size && config->slot_size % page_size == 0 &&
+	       config->slot_stride % page_size == 0 && config->keep_bytes % page_size == 0 &&
+	       config->strict <= 1 && config->reset <= HOST_RESET_SCAN &&
+	       !__builtin_mul_overflow(config->slot_stride, config->nr_slots, &bytes) &&
+	       bytes <= LLONG_MAX;
+}
+
+int host_config_read(struct host_config *config, const char *text, uint64_t page_size)
+{
+	struct parameters parameters = {
+		.config = {
+			.nr_slots = 1000,
+			.slot_size = 4 << 20,
+			.keep_bytes = 1 << 20,
+			.max_unused_warm_slots = 100,
+			.max_unused_warm_bytes = UINT64_MAX,
+		},
+		.foreign = { .overcommit = true },
+	};
+	uint64_t quarter = (uint64_t)sysconf(_SC_PHYS_PAGES) / 4 * page_size;
+	int ret = text ? read_text(text, &parameters) : 0;
+
+	if (ret)
+		return ret;
+	*config = parameters.config;
+	if (!config->slot_stride &&
+	    __builtin_mul_overflow(config->slot_size, 2, &config->slot_stride))
+		return -EINVAL;
+	if (!config->max_image_bytes)
+		config->max_image_bytes = config->slot_size;
+	if (!config->max_client_image_bytes)
+		config->max_client_image_bytes = quarter;
+	if (!config->max_pool_image_bytes)
+		config->max_pool_image_bytes = quarter;
+	parameters.config = *config;
+	return is_possible(&parameters, page_size) ? 0 : -EINVAL;
+}

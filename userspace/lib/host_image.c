@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Images: memfds as long as what they describe, with holes where there are
+ * zeros, and sealed so that nothing can change them any more. A slot maps the
+ * part that isn't zeros, privately.
+ *
+ * So the file is all there is to an image, and exporting is handing it out.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "host.h"
+
+#define ALL_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+
+int host_image_begin(uint64_t length)
+{
+	int fd = memfd_create("slotpool-image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int ret;
+
+	if (fd < 0)
+		return -errno;
+	if (!ftruncate(fd, (off_t)length))
+		return fd;
+	ret = -errno;
+	close(fd);
+	return ret;
+}
+
+static void free_image(struct host_image *image)
+{
+	if (image->bytes)
+		munmap(image->bytes, image->length);
+	close(image->fd);
+	free(image);
+}
+
+static bool is_zeros(const char *page, uint64_t page_size)
+{
+	return !*page && !memcmp(page, page + 1, page_size - 1);
+}
+
+/* Returns the next page with data from @offset on, or the length without one. */
+static uint64_t next_page(const struct host_image *image, uint64_t offset, uint64_t page_size)
+{
+	off_t data = offset < image->length ? lseek(image->fd, (off_t)offset, SEEK_DATA) : -1;
+
+	return data < 0 ? image->length : data / page_size * page_size;
+}
+
+/* Makes holes of zeros if they aren't yet, and finds out what is left. */
+static int measure(struct host_image *image, bool dig, uint64_t page_size)
+{
+	uint64_t offset = next_page(image, 0, page_size);
+
+	for (; offset < image->length; offset = next_page(image, offset + page_size, page_size)) {
+		if (!is_zeros(image->bytes + offset, page_size)) {
+			if (!image->nr_stored++)
+				image->first = offset;
+			image->end = offset + page_size;
+		} else if (dig && fallocate(image->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+					    (off_t)offset, (off_t)page_size)) {
+			return -errno;
+		}
+	}
+	return 0;
+}
+
+static int make_image(int fd, bool is_new, uint64_t page_size, struct host_image **imagep)
+{
+	struct host_image *image = calloc(1, sizeof(*image));
+	struct stat stat;
+	int ret = -ENOMEM;
+
+	if (!image) {
+		close(fd);
+		return ret;
+	}
+	image->fd = fd;
+	image->references = 1;
+	if (fstat(fd, &stat))
+		goto fail;
+	image->length = stat.st_size;
+	if (image->length) {
+		char *bytes = mmap(NULL, image->length, PROT_READ, MAP_PRIVATE | MAP_NORESERVE, fd,
+				   0);
+
+		if (bytes == MAP_FAILED)
+			goto fail;
+		image->bytes = bytes;
+	}
+	ret = measure(image, is_new, page_size);
+	if (ret)
+		goto fail;
+	ret = -ENOMEM;
+	if (is_new && fcntl(fd, F_ADD_SEALS, ALL_SEALS))
+		goto fail;
+	*imagep = image;
+	return 0;
+
+fail:
+	free_image(image);
+	return ret;
+}
+
+/* Returns an id that is free, or 0 without memory. */
+static uint32_t find_id(struct host_images *images)
+{
+	struct host_image **by_id;
+	uint32_t nr_ids, id;
+
+	for (id = 1; id < images->nr_ids; id++) {
+		if (!images->by_id[id])
+			return id;
+	}
+	nr_ids = images->nr_ids ? 2 * images->nr_ids : 8;
+	by_id = realloc(images->by_id, nr_ids * sizeof(*by_id));
+	if (!by_id)
+		return 0;
+	memset(by_id + images->nr_ids, 0, (nr_ids - images->nr_ids) * sizeof(*by_id));
+	images->by_id = by_id;
+	images->nr_ids = nr_ids;
+	return id ? id : 1;
+}
+
+static int add_image(struct host_images *images, struct host_image *image)
+{
+	image->id = find_id(images);
+	if (!image->id)
+		return -ENOMEM;
+	images->by_id[image->id] = image;
+	images->nr_images++;
+	images->nr_pages += image->nr_stored;
+	return 0;
+}
+
+uint64_t host_images_made(const struct host_images *images, uint64_t maker)
+{
+	uint64_t nr_pages = 0;
+
+	for (uint32_t id = 0; id < images->nr_ids; id++) {
+		const struct host_image *image = images->by_id[id];
+
+		if (image && image->maker == maker)
+			nr_pages += image->nr_stored;
+	}
+	return nr_pages;
+}
+
+static int check_bounds(const struct host_images *images, const struct host_image *image)
+{
+	if (image->nr_stored > images->max_pages)
+		return -EFBIG;
+	if (image->nr_stored + host_images_made(images, image->maker) > images->max_client_pages)
+		return -EDQUOT;
+	return image->nr_stored + images->nr_pages > images->max_total_pages ? -ENOSPC : 0;
+}
+
+int host_image_finish(struct host_images *images, uint64_t maker, int fd,
+		      struct host_image **imagep)
+{
+	struct host_image *image;
+	int ret = make_image(fd, true, images->page_size, &image);
+
+	if (ret)
+		return ret;
+	image->maker = maker;
+	pthread_mutex_lock(&images->lock);
+	ret = check_bounds(images, image);
+	if (!ret)
+		ret = add_image(images, image);
+	pthread_mutex_unlock(&images->lock);
+	if (ret)
+		free_image(image);
+	else
+		*imagep = image;
+	return ret;
+}
+
+static bool is_image(int fd, uint64_t max_length, uint64_t page_size)
+{
+	struct stat stat;
+	int seals = fcntl(fd, F_GET_SEALS);
+
+	if (seals < 0 || (seals & ALL_SEALS) != ALL_SEALS || fstat(fd, &stat))
+		return false;
+	return stat.st_size % page_size == 0 && (uint64_t)stat.st_size <= max_length;
+}
+
+static struct host_image *find_image(const struct host_images *images, int fd)
+{
+	struct stat wanted, stat;
+
+	if (fstat(fd, &wanted))
+		return NULL;
+	for (uint32_t id = 0; id < images->nr_ids; id++) {
+		struct host_image *image = images->by_id[id];
+
+		if (image && !fstat(image->fd, &stat) && stat.st_ino == wanted.st_ino &&
+		    stat.st_dev == wanted.st_dev)
+			return image;
+	}
+	return NULL;
+}
+
+int host_image_import(struct host_images *images, int fd, uint64_t max_length,
+		      struct host_image **imagep)
+{
+	struct host_image *image;
+	int ret = 0;
+
+	fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (!is_image(fd, max_length, images->page_size)) {
+		close(fd);
+		return -EINVAL;
+	}
+	pthread_mutex_lock(&images->lock);
+	image = find_image(images, fd);
+	if (image) {
+		image->references++;
+		close(fd);
+	} else {
+		ret = make_image(fd, false, images->page_size, &image);
+		if (!ret) {
+			ret = add_image(images, image);
+			if (ret)
+				free_image(image);
+		}
+	}
+	pthread_mutex_unlock(&images->lock);
+	if (!ret)
+		*imagep = image;
+	return ret;
+}
+
+void host_image_get(struct host_images *images, struct host_image *image)
+{
+	if (!image)
+		return;
+	pthread_mutex_lock(&images->lock);
+	image->references++;
+	pthread_mutex_unlock(&images->lock);
+}
+
+static void put_image(struct host_images *images, struct host_image *image)
+{
+	if (--image->references)
+		return;
+	images->by_id[image->id] = NULL;
+	images->nr_images--;
+	images->nr_pages -= image->nr_stored;
+	free_image(image);
+}
+
+void host_image_put(struct host_images *images, struct host_image *image)
+{
+	if (!image)
+		return;
+	pthread_mutex_lock(&images->lock);
+	put_image(images, image);
+	pthread_mutex_unlock(&images->lock);
+}
+
+void host_images_forget(struct host_images *images)
+{
+	/* Whoever held it was another thread of the parent, and isn't here. */
+	if (pthread_mutex_trylock(&images->lock))
+		return;
+	for (uint32_t id = 0; id < images->nr_ids; id++) {
+		if (images->by_id[id])
+			free_image(images->by_id[id]);
+	}
+	images->nr_ids = 0;
+	pthread_mutex_unlock(&images->lock);
+}
+
+static int make_room(struct host_handles *handles, uint32_t id)
+{
+	uint32_t nr_uses = handles->nr_uses ? handles->nr_uses : 8;
+	uint32_t *uses;
+
+	if (id < handles->nr_uses)
+		return 0;
+	while (nr_uses <= id)
+		nr_uses *= 2;
+	uses = realloc(handles->uses, nr_uses * sizeof(*uses));
+	if (!uses)
+		return -ENOMEM;
+	memset(uses + handles->nr_uses, 0, (nr_uses - handles->nr_uses) * sizeof(*uses));
+	handles->uses = uses;
+	handles->nr_uses = nr_uses;
+	return 0;
+}
+
+int host_handle_add(struct host_images *images, struct host_handles *handles,
+		    struct host_image *image)
+{
+	int ret;
+
+	pthread_mutex_lock(&images->lock);
+	ret = make_room(handles, image->id);
+	if (!ret && !handles->uses[image->id]++) {
+		image->references++;
+		handles->nr_images++;
+	}
+	pthread_mutex_unlock(&images->lock);
+	return ret;
+}
+
+static bool has_handle(const struct host_handles *handles, uint32_t id)
+{
+	return id < handles->nr_uses && handles->uses[id];
+}
+
+struct host_image *host_handle_get(struct host_images *images, struct host_handles *handles,
+				   uint32_t id)
+{
+	struct host_image *image = NULL;
+
+	pthread_mutex_lock(&images->lock);
+	if (has_handle(handles, id)) {
+		image = images->by_id[id];
+		image->references++;
+	}
+	pthread_mutex_unlock(&images->lock);
+	return image;
+}
+
+struct host_image *host_handle_remove(struct host_images *images, struct host_handles *handles,
+				      uint32_t id, bool *last)
+{
+	struct host_image *image = NULL;
+
+	pthread_mutex_lock(&images->lock);
+	if (has_handle(handles, id)) {
+		image = images->by_id[id];
+		*last = !--handles->uses[id];
+		if (*last) {
+			/* The table's reference becomes the caller's. */
+			handles->nr_images--;
+		} else {
+			image->references++;
+		}
+	}
+	pthread_mutex_unlock(&images->lock);
+	return image;
+}
+
+void host_handles_destroy(struct host_images *images, struct host_handles *handles)
+{
+	pthread_mutex_lock(&images->lock);
+	for (uint32_t id = 0; id < handles->nr_uses; id++) {
+		if (handles->uses[id])
+			put_image(images, images->by_id[id]);
+	}
+	pthread_mutex_unlock(&images->lock);
+	free(handles->uses);
+}

@@ -1,0 +1,583 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Which slot, and budgets: allocation, free, eviction, purge, clients.
+ *
+ * A slot's place in the policy and its contents change one after the other. Who
+ * takes a slot off the policy's lists is the only one to put it back, and free
+ * slots are emptied where they are, with both locks held.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "host.h"
+
+/* Reads as 1, but as 0 in every process that this one forks. */
+static int make_alive(struct host_pool *pool)
+{
+	char *alive = mmap(NULL, pool->memory.page_size, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (alive == MAP_FAILED)
+		return -ENOMEM;
+	pool->alive = alive;
+	if (madvise(alive, pool->memory.page_size, MADV_WIPEONFORK))
+		return -errno;
+	*alive = 1;
+	return 0;
+}
+
+static int make_policy(struct host_pool *pool)
+{
+	uint32_t nr_slots = pool->config.nr_slots;
+	uint64_t seed = 0;
+
+	pool->slots = calloc(nr_slots, sizeof(*pool->slots));
+	pool->nodes = calloc(nr_slots, sizeof(*pool->nodes));
+	pool->buckets = calloc(policy_nr_buckets(nr_slots), sizeof(*pool->buckets));
+	if (!pool->slots || !pool->nodes || !pool->buckets)
+		return -ENOMEM;
+	/* Without randomness keys can be chosen that are slow to find, no more. */
+	if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) < 0)
+		seed = (uintptr_t)pool;
+	policy_init(&pool->policy, pool->nodes, pool->buckets, nr_slots,
+		    pool->config.max_unused_warm_slots, seed);
+	return 0;
+}
+
+static void init_locks(struct host_pool *pool)
+{
+	pthread_mutex_init(&pool->lock, NULL);
+	pthread_mutex_init(&pool->memory.images.lock, NULL);
+	for (uint32_t i = 0; i < pool->config.nr_slots; i++)
+		pthread_mutex_init(&pool->slots[i].lock, NULL);
+}
+
+int host_pool_create(const struct host_config *config, uint64_t page_size,
+		     struct host_pool **poolp)
+{
+	struct host_pool *pool = calloc(1, sizeof(*pool));
+	struct host_memory *memory;
+	int ret;
+
+	if (!pool)
+		return -ENOMEM;
+	memory = &pool->memory;
+	pool->config = *config;
+	memory->page_size = page_size;
+	memory->slot_size = config->slot_size;
+	memory->strict = config->strict;
+	memory->images.page_size = page_size;
+	memory->images.max_pages = config->max_image_bytes / page_size;
+	memory->images.max_client_pages = config->max_client_image_bytes / page_size;
+	memory->images.max_total_pages = config->max_pool_image_bytes / page_size;
+	host_pagemap_open(&memory->pagemap, page_size);
+	memory->scans = memory->pagemap.scans && config->reset != HOST_RESET_MADVISE;
+	ret = config->reset == HOST_RESET_SCAN && !memory->scans ? -EOPNOTSUPP : 0;
+	if (!ret)
+		ret = make_policy(pool);
+	if (!ret)
+		ret = make_alive(pool);
+	if (ret) {
+		host_pool_destroy(pool);
+		return ret;
+	}
+	init_locks(pool);
+	*poolp = pool;
+	return 0;
+}
+
+void host_pool_destroy(struct host_pool *pool)
+{
+	if (pool->alive)
+		munmap((void *)pool->alive, pool->memory.page_size);
+	host_pagemap_close(&pool->memory.pagemap);
+	free(pool->memory.images.by_id);
+	free(pool->buckets);
+	free(pool->nodes);
+	free(pool->slots);
+	free(pool);
+}
+
+static struct policy_affinity key_affinity(const struct host_client *client, uint64_t key)
+{
+	return (struct policy_affinity){ .domain = client->domain << 1, .key = key };
+}
+
+static struct policy_affinity image_affinity(const struct host_client *client,
+					     const struct host_image *image)
+{
+	return (struct policy_affinity){ .domain = client->domain << 1 | 1, .key = image->id };
+}
+
+static struct host_slot *lock_slot(struct host_pool *pool, uint32_t index)
+{
+	struct host_slot *slot = &pool->slots[index];
+
+	pthread_mutex_lock(&slot->lock);
+	return slot;
+}
+
+static void unlock_slot(struct host_slot *slot)
+{
+	pthread_mutex_unlock(&slot->lock);
+}
+
+/* Returns the slot locked, or NULL if it isn't the client's. */
+static struct host_slot *lock_owned(struct host_client *client, uint32_t index)
+{
+	struct host_slot *slot = lock_slot(client->pool, index);
+
+	if (slot->client == client && slot->owned)
+		return slot;
+	unlock_slot(slot);
+	return NULL;
+}
+
+/* The caller, who holds the pool's lock, has taken the slot from the policy. */
+static void decommit(struct host_pool *pool, uint32_t index)
+{
+	struct host_slot *slot = lock_slot(pool, index);
+	bool empty = host_slot_empty(&pool->memory, slot);
+
+	unlock_slot(slot);
+	if (empty)
+		policy_put_cold(&pool->policy, index);
+}
+
+/* The same for a slot that was warm. */
+static void evict(struct host_pool *pool, uint32_t index)
+{
+	pool->warm_bytes -= pool->slots[index].held;
+	decommit(pool, index);
+}
+
+static char *slot_address(const struct host_client *client, uint32_t index)
+{
+	if (!client->base || index < client->first || index - client->first >= client->count)
+		return NULL;
+	return client->base + (index - client->first) * client->pool->config.slot_stride;
+}
+
+/* Takes a slot from the policy. Returns 0, -EBUSY or -ENOSPC. */
+static int choose(struct host_client *client, struct host_request *request)
+{
+	struct host_pool *pool = client->pool;
+	struct policy_affinity affinity = { 0 };
+
+	if (request->image)
+		affinity = image_affinity(client, request->image);
+	else if (request->has_key)
+		affinity = key_affinity(client, request->key);
+
+	if (request->exact) {
+		if (!policy_alloc_exact(&pool->policy, request->slot, affinity,
+					&request->placement))
+			return -EBUSY;
+	} else {
+		request->slot = policy_alloc(&pool->policy, affinity, &request->placement);
+		if (request->slot == POLICY_NO_SLOT)
+			return -ENOSPC;
+	}
+	/* One that was cold holds nothing. */
+	pool->warm_bytes -= pool->slots[request->slot].held;
+	return 0;
+}
+
+static void count_placement(struct host_counters *counters, enum policy_placement placement,
+			    int by)
+{
+	if (placement == POLICY_AFFINE)
+		counters->affine_allocs += by;
+	else if (placement == POLICY_RECYCLED)
+		counters->recycled_allocs += by;
+	else
+		counters->cold_allocs += by;
+}
+
+/* Makes the slot that was chosen the client's. */
+static int assign(struct host_client *client, struct host_request *request)
+{
+	struct host_pool *pool = client->pool;
+	struct host_slot *slot = lock_slot(pool, request->slot);
+	int ret = 0;
+
+	request->kept = slot->client == client && slot->image == request->image;
+	if (!request->kept) {
+		/* No page passes between clients, none between images. */
+		if (host_slot_empty(&pool->memory, slot)) {
+			slot->client = client;
+			slot->image = request->image;
+			host_image_get(&pool->memory.images, slot->image);
+		} else {
+			ret = -ENOMEM;
+		}
+	}
+	slot->has_key = request->has_key;
+	slot->key = request->key;
+	slot->keep = request->keep;
+	if (!ret)
+		ret = host_slot_begin(&pool->memory, slot, slot_address(client, request->slot),
+				      request->limit);
+	unlock_slot(slot);
+	return ret;
+}
+
+static int try_alloc(struct host_client *client, struct host_request *request)
+{
+	struct host_pool *pool = client->pool;
+	int ret;
+
+	pthread_mutex_lock(&pool->lock);
+	ret = choose(client, request);
+	if (!ret)
+		count_placement(&pool->counters, request->placement, 1);
+	pthread_mutex_unlock(&pool->lock);
+	if (ret)
+		return ret;
+
+	ret = assign(client, request);
+	if (ret) {
+		pthread_mutex_lock(&pool->lock);
+		count_placement(&pool->counters, request->placement, -1);
+		decommit(pool, request->slot);
+		pthread_mutex_unlock(&pool->lock);
+	}
+	return ret;
+}
+
+int host_pool_alloc(struct host_client *client, struct host_request *request)
+{
+	int ret = try_alloc(client, request);
+
+	/* Too many mappings, most likely: idle slots have some. */
+	if (ret == -ENOMEM && host_pool_purge_all(client))
+		ret = try_alloc(client, request);
+	return ret;
+}
+
+int host_pool_reset(struct host_client *client, uint32_t index, __u64 *held)
+{
+	struct host_slot *slot = lock_owned(client, index);
+	int ret;
+
+	if (!slot)
+		return -ENOENT;
+	ret = host_slot_reset(&client->pool->memory, slot);
+	*held = slot->held;
+	unlock_slot(slot);
+	return ret;
+}
+
+/* Has warm slots hold no more than they may. */
+static void trim(struct host_pool *pool)
+{
+	while (pool->warm_bytes > pool->config.max_unused_warm_bytes) {
+		uint32_t index = policy_take_victim(&pool->policy);
+
+		if (index == POLICY_NO_SLOT)
+			break;
+		evict(pool, index);
+		pool->counters.evictions++;
+	}
+}
+
+int host_pool_free(struct host_client *client, uint32_t index, bool cold, __u64 *held)
+{
+	struct host_pool *pool = client->pool;
+	struct host_slot *slot = lock_owned(client, index);
+	bool usable;
+
+	if (!slot)
+		return -ENOENT;
+	if (!cold)
+		host_slot_vacate(&pool->memory, slot);
+	/* It may be too much even alone. */
+	cold = cold || slot->held > pool->config.max_unused_warm_bytes;
+	usable = !cold || host_slot_empty(&pool->memory, slot);
+	*held = slot->held;
+	unlock_slot(slot);
+
+	pthread_mutex_lock(&pool->lock);
+	if (cold && usable)
+		policy_put_cold(&pool->policy, index);
+	if (!cold) {
+		pool->warm_bytes += *held;
+		policy_free(&pool->policy, index);
+	}
+	trim(pool);
+	pool->counters.frees++;
+	pthread_mutex_unlock(&pool->lock);
+	return 0;
+}
+
+static int try_resize(struct host_client *client, uint32_t index, bool grow_only, uint64_t limit,
+		      __u64 *old_limit)
+{
+	struct host_slot *slot = lock_owned(client, index);
+	int ret = 0;
+
+	if (!slot)
+		return -ENOENT;
+	*old_limit = slot->limit;
+	if (!grow_only || limit > slot->limit)
+		ret = host_slot_resize(slot, limit);
+	unlock_slot(slot);
+	return ret;
+}
+
+int host_pool_resize(struct host_client *client, uint32_t index, bool grow_only, uint64_t limit,
+		     __u64 *old_limit)
+{
+	int ret = try_resize(client, index, grow_only, limit, old_limit);
+
+	if (ret == -ENOMEM && host_pool_purge_all(client))
+		ret = try_resize(client, index, grow_only, limit, old_limit);
+	return ret;
+}
+
+int host_pool_snapshot(struct host_client *client, uint32_t index, struct host_image **imagep)
+{
+	struct host_memory *memory = &client->pool->memory;
+	struct host_slot *slot = lock_owned(client, index);
+	int fd, ret;
+
+	if (!slot)
+		return -ENOENT;
+	fd = host_image_begin(slot->limit);
+	ret = fd < 0 ? fd : host_slot_save(memory, slot, fd);
+	unlock_slot(slot);
+	if (!ret)
+		return host_image_finish(&memory->images, client->domain, fd, imagep);
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
+/* Whether a free slot was the client's, which nobody changes under the lock. */
+static bool is_idle(const struct host_client *client, uint32_t index)
+{
+	return client->pool->nodes[index].state == POLICY_STATE_WARM &&
+	       client->pool->slots[index].client == client;
+}
+
+int host_pool_purge_slot(struct host_client *client, uint32_t index)
+{
+	struct host_pool *pool = client->pool;
+	int ret = -ENOENT;
+
+	pthread_mutex_lock(&pool->lock);
+	if (is_idle(client, index)) {
+		policy_take_exact(&pool->policy, index);
+		evict(pool, index);
+		ret = 0;
+	}
+	pthread_mutex_unlock(&pool->lock);
+	return ret;
+}
+
+uint32_t host_pool_purge_all(struct host_client *client)
+{
+	struct host_pool *pool = client->pool;
+	uint32_t purged = 0;
+	uint32_t index, next;
+
+	pthread_mutex_lock(&pool->lock);
+	for (index = pool->policy.warm.head; index != POLICY_NO_SLOT; index = next) {
+		next = pool->nodes[index].next;
+		if (!is_idle(client, index))
+			continue;
+		policy_take_exact(&pool->policy, index);
+		evict(pool, index);
+		purged++;
+	}
+	pthread_mutex_unlock(&pool->lock);
+	return purged;
+}
+
+static uint32_t purge_affinity(struct host_pool *pool, struct policy_affinity affinity)
+{
+	uint32_t purged = 0;
+	uint32_t index;
+
+	pthread_mutex_lock(&pool->lock);
+	while ((index = policy_take_affine(&pool->policy, affinity)) != POLICY_NO_SLOT) {
+		evict(pool, index);
+		purged++;
+	}
+	pthread_mutex_unlock(&pool->lock);
+	return purged;
+}
+
+uint32_t host_pool_purge_key(struct host_client *client, uint64_t key)
+{
+	return purge_affinity(client->pool, key_affinity(client, key));
+}
+
+uint32_t host_pool_purge_image(struct host_client *client, const struct host_image *image)
+{
+	return purge_affinity(client->pool, image_affinity(client, image));
+}
+
+bool host_pool_describe(struct host_client *client, uint32_t index,
+			struct slotpool_list_entry *entry)
+{
+	struct host_slot *slot = lock_owned(client, index);
+
+	if (!slot)
+		return false;
+	*entry = (struct slotpool_list_entry){
+		.slot = index,
+		.flags = (slot->has_key ? SLOTPOOL_LIST_KEY : 0) |
+			 (slot->image ? SLOTPOOL_LIST_IMAGE : 0),
+		.key = slot->key,
+		.limit = slot->limit,
+		.held = host_slot_count(&client->pool->memory, slot),
+		.image = slot->image ? slot->image->id : 0,
+	};
+	unlock_slot(slot);
+	return true;
+}
+
+/* Adds what the slots know. */
+static void stat_slots(struct host_client *client, struct slotpool_stat *stat)
+{
+	struct host_pool *pool = client->pool;
+
+	for (uint32_t i = 0; i < pool->config.nr_slots; i++) {
+		struct host_slot *slot = lock_slot(pool, i);
+		uint64_t nr_pages = host_slot_count(&pool->memory, slot) / pool->memory.page_size;
+
+		stat->held_pages += nr_pages;
+		if (slot->client == client)
+			stat->client_pages += nr_pages;
+		if (slot->client && !slot->owned)
+			stat->warm_pages += nr_pages;
+		stat->resets += slot->nr_resets;
+		stat->reset_pages += slot->nr_reset_pages;
+		unlock_slot(slot);
+	}
+}
+
+void host_pool_stat(struct host_client *client, struct slotpool_stat *stat)
+{
+	struct host_pool *pool = client->pool;
+	struct host_images *images = &pool->memory.images;
+
+	pthread_mutex_lock(&pool->lock);
+	stat->warm_slots = pool->policy.nr_warm;
+	stat->cold_slots = pool->policy.nr_cold;
+	stat->used_slots = pool->config.nr_slots - stat->warm_slots - stat->cold_slots;
+	stat->affine_allocs = pool->counters.affine_allocs;
+	stat->recycled_allocs = pool->counters.recycled_allocs;
+	stat->cold_allocs = pool->counters.cold_allocs;
+	stat->frees = pool->counters.frees;
+	stat->evictions = pool->counters.evictions;
+	pthread_mutex_unlock(&pool->lock);
+
+	stat_slots(client, stat);
+
+	pthread_mutex_lock(&images->lock);
+	stat->images = images->nr_images;
+	stat->image_pages = images->nr_pages;
+	stat->image_charged_pages = images->nr_pages;
+	stat->client_images = client->images.nr_images;
+	stat->client_image_pages = host_images_made(images, client->domain);
+	pthread_mutex_unlock(&images->lock);
+}
+
+void host_client_init(struct host_pool *pool, struct host_client *client)
+{
+	client->pool = pool;
+	pthread_mutex_lock(&pool->lock);
+	client->domain = ++pool->last_domain;
+	pool->nr_clients++;
+	pthread_mutex_unlock(&pool->lock);
+}
+
+void host_client_release(struct host_client *client)
+{
+	struct host_pool *pool = client->pool;
+	uint32_t i;
+
+	pthread_mutex_lock(&pool->lock);
+	for (i = 0; i < pool->config.nr_slots; i++) {
+		struct host_slot *slot = lock_slot(pool, i);
+		bool is_ours = slot->client == client;
+		bool was_owned = is_ours && slot->owned;
+
+		unlock_slot(slot);
+		if (!is_ours)
+			continue;
+		/*
+		 * One that is neither has just been taken by another client,
+		 * which finds out that there is nothing to empty.
+		 */
+		if (was_owned) {
+			decommit(pool, i);
+		} else if (policy_take_exact(&pool->policy, i)) {
+			evict(pool, i);
+		} else {
+			slot = lock_slot(pool, i);
+			if (slot->client == client)
+				host_slot_empty(&pool->memory, slot);
+			unlock_slot(slot);
+		}
+	}
+	host_handles_destroy(&pool->memory.images, &client->images);
+	pool->nr_clients--;
+	pthread_mutex_unlock(&pool->lock);
+}
+
+int host_client_map(struct host_client *client, char *base, uint32_t first, uint32_t count)
+{
+	struct host_pool *pool = client->pool;
+	int ret = 0;
+
+	client->base = base;
+	client->first = first;
+	client->count = count;
+	if (madvise(base, count * pool->config.slot_stride, MADV_DONTFORK))
+		ret = -errno;
+	for (uint32_t i = first; !ret && i < first + count; i++) {
+		struct host_slot *slot = lock_slot(pool, i);
+
+		if (slot->client == client && slot->owned)
+			ret = host_slot_map(&pool->memory, slot, slot_address(client, i));
+		unlock_slot(slot);
+	}
+	if (ret)
+		host_client_unmap(client);
+	return ret;
+}
+
+/* What slots go on to need of the range stays mapped, the rest of it goes. */
+void host_client_unmap(struct host_client *client)
+{
+	struct host_pool *pool = client->pool;
+	char *end = client->base + client->count * pool->config.slot_stride;
+	char *done = client->base;
+
+	pthread_mutex_lock(&pool->lock);
+	for (uint32_t i = client->first; i < client->first + client->count; i++) {
+		struct host_slot *slot = lock_slot(pool, i);
+		char *address = slot_address(client, i);
+
+		if (slot->client == client && slot->memory == address) {
+			if (is_idle(client, i))
+				pool->warm_bytes -= slot->held;
+			if (host_slot_unmap(slot)) {
+				if (address > done)
+					munmap(done, address - done);
+				done = address + pool->memory.slot_size;
+			}
+		}
+		unlock_slot(slot);
+	}
+	if (end > done)
+		munmap(done, end - done);
+	client->base = NULL;
+	pthread_mutex_unlock(&pool->lock);
+}

@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The contents of slots: private mappings of images, borders between what can
+ * be accessed and what can't, and resets.
+ *
+ * A slot lies in a range of address space that is inaccessible otherwise. The
+ * part of its image that isn't zeros is mapped there; mprotect() moves the
+ * limit. The ways to reset it are those of Wasmtime's pooling allocator, from
+ * where the sequences of system calls are (crates/wasmtime/src/runtime/vm: cow.rs,
+ * pagemap_disabled.rs and sys/unix/pagemap.rs):
+ *
+ * - Without keep, MADV_DONTNEED gives everything back: the next touch of a page
+ *   faults the image's in, or zeros.
+ * - With keep, the lowest bytes are overwritten, and what is above is given
+ *   back.
+ * - Where the kernel has PAGEMAP_SCAN, what was written is found and
+ *   overwritten, wherever it is: up to keep bytes, and up to 32 regions. What
+ *   is above the end of the search is given back.
+ *
+ * What lies above the limit after a reset is clean, stays, and is seen again
+ * when the limit is raised; only shrinking an instance gives it back.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "host.h"
+
+#define MAX_REGIONS 32
+
+/* <sys/mman.h> of the oldest C library that is supported doesn't have it. */
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED 24
+#endif
+
+static uint64_t min(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t max(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* Makes a range what it is in the image. */
+static void overwrite(struct host_slot *slot, uint64_t from, uint64_t to)
+{
+	uint64_t first = slot->image ? min(max(slot->image->first, from), to) : to;
+	uint64_t end = slot->image ? max(min(slot->image->end, to), first) : to;
+
+	memset(slot->memory + from, 0, first - from);
+	if (first < end)
+		memcpy(slot->memory + first, slot->image->bytes + first, end - first);
+	memset(slot->memory + end, 0, to - end);
+}
+
+/* Makes a range what it is in the image by giving its pages back. */
+static bool give_back(const struct host_slot *slot, uint64_t from, uint64_t to)
+{
+	return from >= to || !madvise(slot->memory + from, to - from, MADV_DONTNEED) ||
+	       !madvise(slot->memory + from, to - from, MADV_DONTNEED_LOCKED);
+}
+
+/* The same after a reset, when nothing above the limit has been written. */
+static void drop(struct host_slot *slot, uint64_t from, uint64_t to)
+{
+	/* Memory is locked, and the kernel too old to give it back all the same. */
+	if (!give_back(slot, from, to))
+		overwrite(slot, from, min(to, slot->accessible));
+}
+
+/* The instance from here on can write up to the border. */
+static int move_border(struct host_slot *slot, uint64_t accessible)
+{
+	uint64_t old = slot->accessible;
+	int ret = 0;
+
+	if (accessible > old &&
+	    mprotect(slot->memory + old, accessible - old, PROT_READ | PROT_WRITE)) {
+		ret = -errno;
+		mprotect(slot->memory + old, accessible - old, PROT_NONE);
+	} else if (accessible < old &&
+		   mprotect(slot->memory + accessible, old - accessible, PROT_NONE)) {
+		ret = -errno;
+	}
+	if (!ret)
+		slot->accessible = accessible;
+	slot->touched = max(slot->touched, slot->accessible);
+	return ret;
+}
+
+/* Puts a mapping over a part of the slot that a child doesn't inherit either. */
+static int map_over(const struct host_slot *slot, uint64_t from, uint64_t to, int flags, int fd)
+{
+	char *address = slot->memory + from;
+
+	if (mmap(address, to - from, PROT_NONE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE | flags,
+		 fd, fd < 0 ? 0 : (off_t)from) == MAP_FAILED)
+		return -errno;
+	return madvise(address, to - from, MADV_DONTFORK) ? -errno : 0;
+}
+
+static bool maps_image(const struct host_slot *slot)
+{
+	return slot->image && slot->image->nr_stored;
+}
+
+/* Makes the slot's range inaccessible and empty again. */
+static bool clear_range(struct host_slot *slot)
+{
+	/* Somebody may have written to it after it was freed. */
+	drop(slot, 0, max(slot->touched, slot->accessible));
+	if (move_border(slot, 0))
+		return false;
+	return !maps_image(slot) ||
+	       !map_over(slot, slot->image->first, slot->image->end, MAP_ANONYMOUS, -1);
+}
+
+static void forget_range(struct host_slot *slot)
+{
+	slot->memory = NULL;
+	slot->hidden = false;
+	slot->accessible = 0;
+	slot->touched = 0;
+	slot->held = 0;
+}
+
+static void unmap_hidden(const struct host_memory *memory, struct host_slot *slot)
+{
+	munmap(slot->memory, memory->slot_size);
+	forget_range(slot);
+}
+
+static int set_up_range(struct host_slot *slot, char *address)
+{
+	int ret = 0;
+
+	slot->memory = address;
+	if (maps_image(slot))
+		ret = map_over(slot, slot->image->first, slot->image->end, 0, slot->image->fd);
+	return ret ? ret : move_border(slot, slot->limit);
+}
+
+struct copy {
+	const char *from;
+	char *to;
+	uint64_t page_size;
+};
+
+static int copy_page(char *page, void *context)
+{
+	const struct copy *copy = context;
+
+	memcpy(copy->to + (page - copy->from), page, copy->page_size);
+	return 0;
+}
+
+int host_slot_map(const struct host_memory *memory, struct host_slot *slot, char *address)
+{
+	struct host_slot old = *slot;
+	struct copy copy = { old.memory, address, memory->page_size };
+	int ret;
+
+	forget_range(slot);
+	ret = set_up_range(slot, address);
+	if (!old.memory)
+		return ret;
+	if (ret) {
+		forget_range(slot);
+		slot->memory = old.memory;
+		slot->hidden = true;
+		slot->touched = old.touched;
+		return ret;
+	}
+	host_pagemap_each(&memory->pagemap, old.memory, old.touched, copy_page, &copy);
+	munmap(old.memory, memory->slot_size);
+	return 0;
+}
+
+bool host_slot_unmap(struct host_slot *slot)
+{
+	/* What nobody owns is clean, and will be when it is mapped again. */
+	if (!slot->owned || !slot->accessible) {
+		forget_range(slot);
+		return false;
+	}
+	mprotect(slot->memory, slot->accessible, PROT_READ);
+	slot->hidden = true;
+	slot->touched = slot->accessible;
+	slot->accessible = 0;
+	return true;
+}
+
+bool host_slot_empty(struct host_memory *memory, struct host_slot *slot)
+{
+	slot->owned = false;
+	if (slot->memory && slot->hidden)
+		unmap_hidden(memory, slot);
+	if (slot->memory && !clear_range(slot))
+		return false;
+	forget_range(slot);
+	host_image_put(&memory->images, slot->image);
+	slot->image = NULL;
+	slot->client = NULL;
+	return true;
+}
+
+/* Has the border where the limit is, or will be, as far as the slot is mapped. */
+static int move_to(struct host_slot *slot, uint64_t limit)
+{
+	return slot->memory && !slot->hidden ? move_border(slot, limit) : 0;
+}
+
+int host_slot_begin(const struct host_memory *memory, struct host_slot *slot, char *address,
+		    uint64_t limit)
+{
+	int ret;
+
+	slot->limit = limit;
+	slot->reset_limit = limit;
+	ret = !slot->memory && address ? host_slot_map(memory, slot, address) :
+					 move_to(slot, limit);
+	slot->owned = !ret;
+	return ret;
+}
+
+int host_slot_resize(struct host_slot *slot, uint64_t limit)
+{
+	int ret = move_to(slot, limit);
+
+	if (ret)
+		return ret;
+	if (slot->memory && limit < slot->limit) {
+		if (!give_back(slot, limit, slot->touched)) {
+			move_to(slot, slot->limit);
+			return -ENOMEM;
+		}
+		slot->touched = min(slot->touched, limit);
+	}
+	slot->limit = limit;
+	slot->reset_limit = min(slot->reset_limit, limit);
+	return 0;
+}
+
+static void restore_lowest(const struct host_memory *memory, struct host_slot *slot)
+{
+	uint64_t kept = min(slot->keep, slot->touched);
+	uint64_t overwritten = min(kept, slot->accessible);
+
+	overwrite(slot, 0, overwritten);
+	slot->nr_reset_pages += overwritten / memory->page_size;
+	drop(slot, kept, slot->touched);
+	slot->touched = kept;
+	/* All of it has been overwritten one time or other. */
+	slot->held = kept;
+}
+
+static bool restore_written(const struct host_memory *memory, struct host_slot *slot)
+{
+	struct host_region regions[MAX_REGIONS];
+	uint64_t held = 0, looked_at;
+	char *end;
+	int nr;
+
+	nr = host_pagemap_scan(&memory->pagemap, slot->memory, slot->touched,
+			       slot->keep / memory->page_size, regions, MAX_REGIONS, &end);
+	if (nr < 0)
+		return false;
+	for (int i = 0; i < nr; i++) {
+		uint64_t from = regions[i].start - (uintptr_t)slot->memory;
+		uint64_t to = regions[i].end - (uintptr_t)slot->memory;
+
+		held += to - from;
+		to = min(to, slot->accessible);
+		if (from >= to)
+			continue;
+		overwrite(slot, from, to);
+		slot->nr_reset_pages += (to - from) / memory->page_size;
+	}
+	looked_at = end - slot->memory;
+	drop(slot, looked_at, slot->touched);
+	slot->touched = looked_at;
+	slot->held = held;
+	return true;
+}
+
+/* Makes the slot its image again. */
+static void restore(const struct host_memory *memory, struct host_slot *slot)
+{
+	if (!slot->memory)
+		return;
+	if (slot->hidden) {
+		unmap_hidden(memory, slot);
+		return;
+	}
+	/* To overwrite a page or nothing, nobody needs to look for it first. */
+	if (memory->scans && slot->keep &&
+	    (slot->keep > memory->page_size || slot->touched > memory->page_size) &&
+	    restore_written(memory, slot))
+		return;
+	restore_lowest(memory, slot);
+}
+
+int host_slot_reset(const struct host_memory *memory, struct host_slot *slot)
+{
+	int ret;
+
+	restore(memory, slot);
+	slot->nr_resets++;
+	ret = move_to(slot, slot->reset_limit);
+	if (!ret)
+		slot->limit = slot->reset_limit;
+	return ret;
+}
+
+void host_slot_vacate(const struct host_memory *memory, struct host_slot *slot)
+{
+	restore(memory, slot);
+	slot->owned = false;
+	if (memory->strict && slot->memory)
+		move_border(slot, 0);
+}
+
+static int count_page(char *page, void *context)
+{
+	(void)page;
+	++*(uint64_t *)context;
+	return 0;
+}
+
+uint64_t host_slot_count(const struct host_memory *memory, struct host_slot *slot)
+{
+	uint64_t nr_pages = 0;
+
+	if (slot->memory)
+		host_pagemap_each(&memory->pagemap, slot->memory, slot->touched, count_page,
+				  &nr_pages);
+	return nr_pages * memory->page_size;
+}
+
+struct save {
+	const char *memory;
+	uint64_t page_size;
+	int fd;
+};
+
+/* Returns 0 or -errno. */
+static int save(int fd, const char *from, uint64_t offset, uint64_t length)
+{
+	while (length) {
+		ssize_t count = pwrite(fd, from, length, (off_t)offset);
+
+		if (count < 0)
+			return errno == EINTR ? -EINTR : -ENOMEM;
+		from += count;
+		offset += count;
+		length -= count;
+	}
+	return 0;
+}
+
+static int save_page(char *page, void *context)
+{
+	const struct save *to = context;
+
+	return save(to->fd, page, page - to->memory, to->page_size);
+}
+
+int host_slot_save(const struct host_memory *memory, struct host_slot *slot, int fd)
+{
+	struct save to = { slot->memory, memory->page_size, fd };
+	int ret = 0;
+
+	if (maps_image(slot) && slot->image->first < slot->limit)
+		ret = save(fd, slot->image->bytes + slot->image->first, slot->image->first,
+			   min(slot->image->end, slot->limit) - slot->image->first);
+	if (ret || !slot->memory)
+		return ret;
+	return host_pagemap_each(&memory->pagemap, slot->memory, min(slot->touched, slot->limit),
+				 save_page, &to);
+}
