@@ -42,7 +42,7 @@ struct memory_totals {
  * @forget: undo every @save
  * @totals: what all processes together hold, and have reset since whenever;
  *	NULL where a process knows no more than itself
- * @held_bytes: what this process holds, where @totals is NULL
+ * @own_totals: what this process holds, and has reset, where @totals is NULL
  *
  * Functions that return an int return 0 or a negative errno value.
  */
@@ -56,10 +56,12 @@ struct memory_backend {
 	int (*save)(uint64_t key);
 	void (*forget)(void);
 	int (*totals)(struct memory_totals *totals);
-	uint64_t (*held_bytes)(void);
+	void (*own_totals)(struct memory_totals *totals);
 };
 
 extern const struct memory_backend slotpool_memory;
+/* The same calls where libslotpool does without the module */
+extern const struct memory_backend slotpool_host_memory;
 extern const struct memory_backend madvise_memory;
 
 /*

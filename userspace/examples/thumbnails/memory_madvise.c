@@ -87,12 +87,11 @@ static void empty_slot(void)
 	madvise(current->address, current->limit, MADV_DONTNEED);
 }
 
-static uint64_t resident_bytes(void)
+static void count_resident(struct memory_totals *totals)
 {
 	long page_size = sysconf(_SC_PAGESIZE);
 	size_t nr_pages = SLOT_SIZE / page_size;
 	unsigned char *resident = malloc(nr_pages);
-	uint64_t bytes = 0;
 
 	if (!resident)
 		abort();
@@ -101,10 +100,9 @@ static uint64_t resident_bytes(void)
 			abort();
 		for (size_t page = 0; page < nr_pages; page++)
 			if (resident[page] & 1)
-				bytes += page_size;
+				totals->held_bytes += page_size;
 	}
 	free(resident);
-	return bytes;
 }
 
 const struct memory_backend madvise_memory = {
@@ -113,5 +111,5 @@ const struct memory_backend madvise_memory = {
 	.alloc = take_slot,
 	.grow = grow_slot,
 	.free = empty_slot,
-	.held_bytes = resident_bytes,
+	.own_totals = count_resident,
 };

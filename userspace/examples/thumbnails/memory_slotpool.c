@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 #include <slotpool.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "memory.h"
@@ -124,25 +125,38 @@ static void pool_forget(void)
 		close(images[--nr_images].fd);
 }
 
+static int read_totals(struct slotpool *from, struct memory_totals *totals)
+{
+	uint64_t page_size = slotpool_geometry(from)->page_size;
+	struct slotpool_stat stat;
+	int ret;
+
+	ret = slotpool_stat(from, &stat);
+	if (ret)
+		return ret;
+	totals->held_bytes = stat.held_pages * page_size;
+	totals->image_bytes = stat.image_pages * page_size;
+	totals->reset_bytes = stat.reset_pages * page_size;
+	return 0;
+}
+
 static int pool_totals(struct memory_totals *totals)
 {
 	struct slotpool *observer;
-	struct slotpool_stat stat;
 	int ret;
 
 	ret = slotpool_open(NULL, &observer);
 	if (ret)
 		return ret;
-	ret = slotpool_stat(observer, &stat);
-	if (!ret) {
-		uint64_t page_size = slotpool_geometry(observer)->page_size;
-
-		totals->held_bytes = stat.held_pages * page_size;
-		totals->image_bytes = stat.image_pages * page_size;
-		totals->reset_bytes = stat.reset_pages * page_size;
-	}
+	ret = read_totals(observer, totals);
 	slotpool_close(observer);
 	return ret;
+}
+
+static void pool_own_totals(struct memory_totals *totals)
+{
+	if (read_totals(pool, totals))
+		abort();
 }
 
 const struct memory_backend slotpool_memory = {
@@ -154,4 +168,15 @@ const struct memory_backend slotpool_memory = {
 	.save = pool_save,
 	.forget = pool_forget,
 	.totals = pool_totals,
+};
+
+const struct memory_backend slotpool_host_memory = {
+	.open = pool_open,
+	.close = pool_close,
+	.alloc = pool_alloc,
+	.grow = pool_grow,
+	.free = pool_free,
+	.save = pool_save,
+	.forget = pool_forget,
+	.own_totals = pool_own_totals,
 };

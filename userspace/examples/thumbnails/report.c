@@ -124,7 +124,7 @@ static void format_reset(char *cell, const struct run *run, size_t nr_requests,
 			 int unused)
 {
 	(void)unused;
-	if (run->has_resets)
+	if (run->totals.reset_bytes)
 		snprintf(cell, CELL_SIZE, "%llu",
 			 (unsigned long long)run->totals.reset_bytes / nr_requests);
 }

@@ -28,13 +28,11 @@ struct result {
  * @results: one for each request
  * @totals: what was held when all had been served and the workers were still
  *	there, and what was reset on the way there
- * @has_resets: whether @totals tells of resets
  * @page_table_bytes: what the workers' page tables grew by
  */
 struct run {
 	struct result *results;
 	struct memory_totals totals;
-	bool has_resets;
 	uint64_t page_table_bytes;
 };
 

@@ -8,9 +8,11 @@
 #include <errno.h>
 #include <error.h>
 #include <getopt.h>
+#include <slotpool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "report.h"
 #include "server.h"
@@ -34,23 +36,55 @@ static void bad_usage(void)
 	exit(2);
 }
 
-static unsigned long long read_knob(void)
-{
-	unsigned long long value;
-	FILE *file = fopen(KNOB, "r");
+/* What runs on, and N of its placement rule */
+struct pool {
+	const struct memory_backend *memory;
+	unsigned long long knob;
+};
 
-	if (!file || fscanf(file, "%llu", &value) != 1)
-		error(1, errno, KNOB ": load slotpool.ko, or take --backend=madvise");
-	fclose(file);
-	return value;
+/* Says plainly what the figures are about. */
+static void look_at_pool(struct pool *pool)
+{
+	struct slotpool *handle;
+	const char *backend;
+	int ret = slotpool_open(NULL, &handle);
+
+	if (ret)
+		error(1, -ret, "no pool: load slotpool.ko, or take --backend=madvise");
+	backend = slotpool_backend(handle);
+	printf("libslotpool's backend: %s\n", backend);
+	pool->memory = strcmp(backend, "kernel") ? &slotpool_host_memory : &slotpool_memory;
+	pool->knob = slotpool_geometry(handle)->max_unused_warm_slots;
+	slotpool_close(handle);
 }
 
-static void write_knob(unsigned long long value)
+static void write_attribute(unsigned long long value)
 {
 	FILE *file = fopen(KNOB, "w");
 
 	if (!file || fprintf(file, "%llu\n", value) < 0 || fclose(file))
 		error(1, errno, KNOB);
+}
+
+/* Workers that start from now on find it in their environment. */
+static void write_parameter(unsigned long long value)
+{
+	const char *others = getenv("SLOTPOOL_HOST_POOL");
+	char *parameters;
+
+	if (asprintf(&parameters, "%s max_unused_warm_slots=%llu", others ? others : "",
+		     value) < 0 ||
+	    setenv("SLOTPOOL_HOST_POOL", parameters, 1))
+		error(1, errno, "SLOTPOOL_HOST_POOL");
+	free(parameters);
+}
+
+static void write_knob(const struct pool *pool, unsigned long long value)
+{
+	if (pool->memory == &slotpool_memory)
+		write_attribute(value);
+	else
+		write_parameter(value);
 }
 
 static bool answers_are_right(const struct column *column,
@@ -91,13 +125,14 @@ static int fill_slotpool_columns(struct column columns[NR_SLOTPOOL_COLUMNS],
 		[START_IMAGE] = "image",
 		[START_SNAPSHOT] = "snapshot",
 	};
-	unsigned long long knob = read_knob();
+	struct pool pool;
 	char label[32];
 	int i, ret;
 
+	look_at_pool(&pool);
 	for (i = START_ZEROS; i <= START_SNAPSHOT; i++) {
-		snprintf(label, sizeof(label), "%s, N = %llu", starts[i], knob);
-		ret = fill_column(&columns[i], label, &slotpool_memory, i, requests);
+		snprintf(label, sizeof(label), "%s, N = %llu", starts[i], pool.knob);
+		ret = fill_column(&columns[i], label, pool.memory, i, requests);
 		if (ret)
 			return ret;
 		if (!placements_all_occur(&columns[i].run, NR_REQUESTS)) {
@@ -105,9 +140,9 @@ static int fill_slotpool_columns(struct column columns[NR_SLOTPOOL_COLUMNS],
 			columns[i].right = false;
 		}
 	}
-	write_knob(0);
-	ret = fill_column(&columns[i], "zeros, N = 0", &slotpool_memory, START_ZEROS, requests);
-	write_knob(knob);
+	write_knob(&pool, 0);
+	ret = fill_column(&columns[i], "zeros, N = 0", pool.memory, START_ZEROS, requests);
+	write_knob(&pool, pool.knob);
 	return ret;
 }
 
@@ -145,6 +180,9 @@ int main(int argc, char **argv)
 	workload_load(argv[optind], seed, requests, NR_REQUESTS);
 	printf("%d requests, seed %u, every one in a fresh instance\n",
 	       NR_REQUESTS, seed);
+	if (mlockall(MCL_CURRENT))
+		error(0, errno, "cannot lock memory: faults outside of slots are counted too");
+	munlockall();
 	if (backend != BACKEND_MADVISE) {
 		if (fill_slotpool_columns(columns, requests))
 			return 1;
