@@ -22,9 +22,11 @@ help:
 	@echo 'make                 module for the running kernel (KDIR) and user space'
 	@echo 'make module          the module; KERNEL=6.1, 6.12 or debug for a kernel of the tests'
 	@echo 'make user            library, tool'
-	@echo 'make demo            the demonstration, in a virtual machine'
+	@echo 'make demo            the demonstration, in a virtual machine; HOST=1 for this'
+	@echo '                     machine, without the module'
 	@echo 'make check           all tests'
 	@echo 'make check-unit      the tests that need no kernel'
+	@echo 'make check-host      the tests of the library without the module, on this machine'
 	@echo 'make check-vm        the tests in a virtual machine; KERNEL=6.12 for one kernel,'
 	@echo '                     TESTS="lifetime errors" for some of selftests/'
 	@echo 'make check-debug     the same on a kernel built with KASAN, lockdep, kmemleak and'
@@ -107,8 +109,8 @@ check:
 	@rm -rf $(BUILD)/results
 	@mkdir -p $(BUILD)/results
 	@$(SETUP) vm
-	-@$(MAKE) -k RESULTS=$(BUILD)/results check-unit check-vm
-	@selftests/vm/summary.sh $(BUILD)/results unit $(CHECK_SERIES)
+	-@$(MAKE) -k RESULTS=$(BUILD)/results check-unit check-host check-vm
+	@selftests/vm/summary.sh $(BUILD)/results unit host $(CHECK_SERIES)
 
 .PHONY: check-unit
 check-unit:
@@ -120,6 +122,17 @@ check-unit:
 	@{ for test in $(UNIT_TESTS); do \
 		echo "@start $$test"; $(BUILD)/unit/$$test 2>&1; echo "@end $$test $$?"; \
 	done; echo "@done"; } | selftests/vm/tap.sh $(call result,unit) $(UNIT_TESTS)
+
+# Those that need neither the module nor a machine of their own
+HOST_TESTS := library_host
+
+.PHONY: check-host
+check-host:
+	@$(MAKE) selftests TESTS="$(HOST_TESTS)"
+	@echo "This machine's Linux, $(words $(HOST_TESTS)) program"
+	@{ for test in $(HOST_TESTS); do \
+		echo "@start $$test"; $(BUILD)/selftests/$$test 2>&1; echo "@end $$test $$?"; \
+	done; echo "@done"; } | selftests/vm/tap.sh $(call result,host) $(HOST_TESTS)
 
 .PHONY: check-vm $(addprefix check-vm-,$(SERIES) debug)
 check-vm: $(addprefix check-vm-,$(CHECK_SERIES))
@@ -171,12 +184,18 @@ mutate: selftests
 
 .PHONY: demo
 demo:
-	@$(SETUP) demo
+	@$(SETUP) $(if $(HOST),guests,demo)
+ifndef HOST
 	@$(MAKE) module KERNEL=6.12
+endif
 	@$(MAKE) user
 	@echo "  MAKE    userspace/examples/thumbnails"
 	@$(MAKE) -s -C userspace/examples/thumbnails
+ifdef HOST
+	@userspace/examples/thumbnails/run-host $(BUILD)/demo/files/demo
+else
 	@selftests/vm/run.sh --kernel 6.12 --plain --files $(BUILD)/demo/files -- $(BUILD)/demo/run
+endif
 
 # ---- benchmark ----
 

@@ -22,7 +22,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 usage()
 {
-	echo "usage: ${0##*/} build|kernels|vm|debug|style|demo ..." >&2
+	echo "usage: ${0##*/} build|kernels|vm|debug|style|guests|demo ..." >&2
 	exit 2
 }
 
@@ -83,8 +83,8 @@ packages()
 		mandoc checks manual pages
 		END
 		;;
-	demo)
-		packages vm
+	guests)
+		packages build
 		cat <<-END
 		clang compiles the demo's guests to WebAssembly
 		lld links the demo's guests
@@ -93,6 +93,10 @@ packages()
 		wabt translates the demo's guests to C
 		libstb-dev is the image decoder and resizer that the demo's guests run
 		END
+		;;
+	demo)
+		packages vm
+		packages guests
 		;;
 	*)
 		usage
@@ -396,7 +400,7 @@ case " $* " in
 	;;
 esac
 case " $* " in
-*" demo "*)
+*" guests "*|*" demo "*)
 	fetch_images
 	;;
 esac
