@@ -3,8 +3,6 @@
  * Cold start: the first fault of a slot sets up what earlier instances of its
  * image wrote.
  */
-#include <sys/resource.h>
-
 #include "pool.h"
 #include "segv.h"
 #include "kselftest_harness.h"
@@ -69,18 +67,10 @@ FIXTURE_TEARDOWN(cold_start)
 	EXPECT_EQ(0, pool_unload());
 }
 
-static long minor_faults(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_SELF, &usage);
-	return usage.ru_minflt;
-}
-
 /* Writes pages and reads one; returns the page faults, or -1 after a wrong byte. */
 static long live(char *memory, int nr_written, int step)
 {
-	long faults = minor_faults();
+	long faults = pool_minor_faults();
 	int i;
 
 	for (i = 0; i < nr_written; i++) {
@@ -88,7 +78,7 @@ static long live(char *memory, int nr_written, int step)
 			return -1;
 		memory[i * step * PAGE] = 'x';
 	}
-	return memory[READ_PAGE * PAGE] == 'i' ? minor_faults() - faults : -1;
+	return memory[READ_PAGE * PAGE] == 'i' ? pool_minor_faults() - faults : -1;
 }
 
 /* A life in a slot that held nothing. */
@@ -237,10 +227,10 @@ TEST_F(cold_start, maps_what_the_mapping_has_room_for)
 	ASSERT_EQ(0, pool_alloc_image(self->scene.fd, self->scene.image));
 	ASSERT_EQ('i', part[0]);
 	ASSERT_EQ(NR_WRITTEN, pool_stat(self->scene.fd).held_pages);
-	faults = minor_faults();
+	faults = pool_minor_faults();
 	for (i = 0; i < 10; i++)
 		part[i * STEP * PAGE] = 'x';
-	ASSERT_EQ(faults, minor_faults());
+	ASSERT_EQ(faults, pool_minor_faults());
 	for (i = 0; i < 10; i++)
 		ASSERT_EQ('x', self->scene.base[(70 + i * STEP) * PAGE]);
 	ASSERT_EQ(0, munmap(part, 70 * PAGE));

@@ -6,7 +6,6 @@
  * All of it with a module that reads the dirty bits of page tables, and with one
  * that is built without: kernels without CONFIG_MAPPING_DIRTY_HELPERS have none.
  */
-#include <sys/resource.h>
 #include <time.h>
 
 #include "pool.h"
@@ -66,14 +65,6 @@ FIXTURE_TEARDOWN(decay)
 	EXPECT_EQ(0, pool_unload());
 }
 
-static long minor_faults(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_SELF, &usage);
-	return usage.ru_minflt;
-}
-
 /* An instance: each page must be as it was, and is written. */
 static bool live(char *memory, long nr_pages, long step)
 {
@@ -122,9 +113,9 @@ TEST_F(decay, keeps_what_is_written)
 
 	ASSERT_EQ(0, pool_alloc_any(self->fd));
 	ASSERT_TRUE(live_and_reset(self->fd, self->base, 2, 16, 100));
-	faults = minor_faults();
+	faults = pool_minor_faults();
 	ASSERT_TRUE(live_and_reset(self->fd, self->base, 1000, 16, 100));
-	faults = minor_faults() - faults;
+	faults = pool_minor_faults() - faults;
 	ASSERT_GE(pool_stat(self->fd).decay_samples, 3);
 	ASSERT_EQ(0, pool_stat(self->fd).decayed_pages);
 	ASSERT_EQ(16, pool_stat(self->fd).held_pages);
@@ -261,9 +252,9 @@ TEST_F(decay, maps_what_it_keeps_again_with_one_fault)
 	ASSERT_TRUE(live(self->base, 32, 4));
 	ASSERT_EQ(32 * PAGE, pool_reset(self->fd, 0));
 	/* The pages in between were given back with one flush for all. */
-	faults = minor_faults();
+	faults = pool_minor_faults();
 	ASSERT_TRUE(live(self->base, 32, 4));
-	faults = minor_faults() - faults;
+	faults = pool_minor_faults() - faults;
 	ASSERT_GE(faults, 1);
 	ASSERT_LE(faults, 2);
 }

@@ -2,8 +2,6 @@
 /*
  * What a mapped slot is: zeros, private pages, guards, reset, warm reuse.
  */
-#include <sys/resource.h>
-
 #include "pool.h"
 #include "segv.h"
 #include "kselftest_harness.h"
@@ -34,14 +32,6 @@ FIXTURE_TEARDOWN(memory)
 	EXPECT_EQ(0, munmap(self->base, 8 * STRIDE));
 	EXPECT_EQ(0, close(self->fd));
 	EXPECT_EQ(0, pool_unload());
-}
-
-static long minor_faults(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_SELF, &usage);
-	return usage.ru_minflt;
 }
 
 TEST_F(memory, a_new_slot_reads_as_zeros_and_holds_nothing)
@@ -222,7 +212,7 @@ TEST_F(memory, a_warm_slot_takes_no_fault)
 	ASSERT_EQ(SLOT / 2, pool_free(self->fd, 0));
 
 	before = pool_stat(self->fd);
-	faults = minor_faults();
+	faults = pool_minor_faults();
 	for (j = 0; j < 100; j++) {
 		if (pool_alloc_key(self->fd, 1) != 0)
 			break;
@@ -234,7 +224,7 @@ TEST_F(memory, a_warm_slot_takes_no_fault)
 		if (i < SLOT_PAGES || pool_free(self->fd, 0) != SLOT / 2)
 			break;
 	}
-	faults = minor_faults() - faults;
+	faults = pool_minor_faults() - faults;
 	after = pool_stat(self->fd);
 
 	ASSERT_EQ(100, j);

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -296,6 +297,15 @@ static inline int pool_set_max_unused_warm_slots(unsigned long long value)
 		err = -errno;
 	close(fd);
 	return err;
+}
+
+/* Page faults of this process that needed no I/O */
+static inline long pool_minor_faults(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return usage.ru_minflt;
 }
 
 /*

@@ -10,7 +10,6 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
-#include <sys/resource.h>
 
 #include "pool.h"
 #include "kselftest_harness.h"
@@ -116,14 +115,6 @@ static void read_maps(char *text, size_t size)
 	text[length] = '\0';
 	if (file)
 		fclose(file);
-}
-
-static long minor_faults(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_SELF, &usage);
-	return usage.ru_minflt;
 }
 
 static const char *const events[] = {
@@ -247,14 +238,14 @@ TEST_F(steady, a_cycle_costs_no_fault_no_flush_no_mapping_and_no_memory)
 	ASSERT_TRUE(trace_prepare());
 
 	flushes = shootdowns();
-	faults = minor_faults();
+	faults = pool_minor_faults();
 	trace_switch(switch_file, "1");
 	for (round = 0; round < ROUNDS; round++) {
 		if (!variant->cycle(self->fd, self->image, self->base))
 			break;
 	}
 	trace_switch(switch_file, "0");
-	faults = minor_faults() - faults;
+	faults = pool_minor_faults() - faults;
 	flushes = shootdowns() - flushes;
 	ASSERT_EQ(ROUNDS, round);
 	EXPECT_EQ(0, faults);

@@ -2,8 +2,6 @@
 /*
  * Strict pools: FREE unmaps, so that whatever touches a slot later traps.
  */
-#include <sys/resource.h>
-
 #include "pool.h"
 #include "segv.h"
 #include "kselftest_harness.h"
@@ -64,7 +62,6 @@ TEST_F(strict, every_access_to_a_free_slot_traps)
 TEST_F(strict, a_slot_keeps_its_memory_and_is_new_for_the_next)
 {
 	struct slotpool_stat before;
-	struct rusage usage;
 	long faults;
 
 	ASSERT_EQ(0, pool_alloc_key(self->fd, 1));
@@ -73,12 +70,10 @@ TEST_F(strict, a_slot_keeps_its_memory_and_is_new_for_the_next)
 	before = pool_stat(self->fd);
 	ASSERT_EQ(32, before.held_pages);
 	ASSERT_EQ(0, pool_alloc_key(self->fd, 1));
-	getrusage(RUSAGE_SELF, &usage);
-	faults = usage.ru_minflt;
+	faults = pool_minor_faults();
 	/* One fault maps all that it kept. */
 	memset(self->base, 'y', 32 * PAGE);
-	getrusage(RUSAGE_SELF, &usage);
-	ASSERT_EQ(1, usage.ru_minflt - faults);
+	ASSERT_EQ(1, pool_minor_faults() - faults);
 	ASSERT_EQ(32 * PAGE, pool_reset(self->fd, 0));
 	ASSERT_TRUE(pool_all_bytes(self->base, SLOT, 0));
 	ASSERT_EQ(before.reserve_free_pages, pool_stat(self->fd).reserve_free_pages);
