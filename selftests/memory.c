@@ -295,12 +295,16 @@ TEST_F(memory, a_debugger_reads_and_writes_slots)
 TEST_F(memory, fdinfo_shows_what_a_client_holds)
 {
 	char path[64], line[128];
-	long slots = -1, memory = -1;
+	long slots = -1, memory = -1, images = -1, image_memory = -1;
+	struct slotpool_image_range range = { .length = PAGE };
 	FILE *file;
 
 	ASSERT_EQ(0, pool_alloc_any(self->fd));
 	ASSERT_EQ(1, pool_alloc_any(self->fd));
 	memset(self->base, 'x', 3 * PAGE);
+	range.address = (uintptr_t)self->base;
+	ASSERT_GT(pool_image_of_memory(self->fd, PAGE, &range, 1), 0);
+	ASSERT_GT(pool_snapshot(self->fd, 0), 0);
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", self->fd);
 	file = fopen(path, "r");
 	ASSERT_NE(NULL, file);
@@ -309,10 +313,17 @@ TEST_F(memory, fdinfo_shows_what_a_client_holds)
 			slots = strtol(line + 15, NULL, 10);
 		if (!strncmp(line, "slotpool-memory:", 16))
 			memory = strtol(line + 16, NULL, 10);
+		if (!strncmp(line, "slotpool-images:", 16))
+			images = strtol(line + 16, NULL, 10);
+		if (!strncmp(line, "slotpool-image-memory:", 22))
+			image_memory = strtol(line + 22, NULL, 10);
 	}
 	fclose(file);
 	ASSERT_EQ(2, slots);
 	ASSERT_EQ(12, memory);
+	ASSERT_EQ(2, images);
+	/* One page, and three. */
+	ASSERT_EQ(16, image_memory);
 }
 
 TEST_HARNESS_MAIN

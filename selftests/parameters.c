@@ -422,6 +422,9 @@ TEST_F(load, refuses_impossible_geometries)
 		{ "slot_size=4M slot_stride=4092K", "slot_stride" },
 		{ "keep_bytes=1", "keep_bytes" },
 		{ "keep_bytes=4097", "keep_bytes" },
+		{ "max_image_bytes=1", "max_image_bytes" },
+		{ "max_client_image_bytes=4097", "max_client_image_bytes" },
+		{ "max_pool_image_bytes=6K", "max_pool_image_bytes" },
 	};
 
 	refuse_each(_metadata, self->log, EINVAL, table, ARRAY_SIZE(table));
