@@ -73,10 +73,10 @@ static void ring_push(struct policy *policy, __u32 slot)
 	*link = slot;
 }
 
-static void ring_remove(struct policy *policy, __u32 slot)
+/* @link is what ring_find() returns for the slot's affinity. */
+static void ring_remove(struct policy *policy, __u32 slot, __u32 *link)
 {
 	struct policy_node *node = &policy->nodes[slot];
-	__u32 *link = ring_find(policy, node->affinity);
 
 	if (*link == slot) {
 		if (node->older == slot) {
@@ -125,14 +125,15 @@ static __u32 warm_victim(const struct policy *policy)
 	return policy->warm.head;
 }
 
-static void take(struct policy *policy, __u32 slot, enum policy_state state)
+/* @link is what ring_find() returns for the slot's affinity. */
+static void take(struct policy *policy, __u32 slot, __u32 *link, enum policy_state state)
 {
 	struct policy_node *node = &policy->nodes[slot];
 
 	if (node->state == POLICY_STATE_WARM) {
 		list_remove(policy, &policy->warm, slot);
 		if (node->affinity.domain)
-			ring_remove(policy, slot);
+			ring_remove(policy, slot, link);
 		policy->nr_warm--;
 	} else {
 		list_remove(policy, &policy->cold, slot);
@@ -212,13 +213,12 @@ void policy_init(struct policy *policy, struct policy_node *nodes, __u32 *bucket
 __u32 policy_alloc(struct policy *policy, struct policy_affinity affinity,
 		   enum policy_placement *placement)
 {
-	__u32 slot = POLICY_NO_SLOT;
+	__u32 *link = ring_find(policy, affinity);
+	__u32 slot;
 
-	if (affinity.domain)
-		slot = *ring_find(policy, affinity);
-
-	if (slot != POLICY_NO_SLOT) {
+	if (*link != POLICY_NO_SLOT) {
 		*placement = POLICY_AFFINE;
+		slot = *link;
 	} else {
 		__u32 cold = policy->cold.head;
 		__u32 victim = warm_victim(policy);
@@ -233,9 +233,10 @@ __u32 policy_alloc(struct policy *policy, struct policy_affinity affinity,
 		} else {
 			return POLICY_NO_SLOT;
 		}
+		link = ring_find(policy, policy->nodes[slot].affinity);
 	}
 
-	take(policy, slot, POLICY_STATE_USED);
+	take(policy, slot, link, POLICY_STATE_USED);
 	policy->nodes[slot].affinity = affinity;
 	return slot;
 }
@@ -265,7 +266,7 @@ bool policy_alloc_exact(struct policy *policy, __u32 slot, struct policy_affinit
 	else
 		*placement = POLICY_RECYCLED;
 
-	take(policy, slot, POLICY_STATE_USED);
+	take(policy, slot, ring_find(policy, node->affinity), POLICY_STATE_USED);
 	node->affinity = affinity;
 	return true;
 }
@@ -301,7 +302,8 @@ __u32 policy_take_victim(struct policy *policy)
 	__u32 slot = warm_victim(policy);
 
 	if (slot != POLICY_NO_SLOT)
-		take(policy, slot, POLICY_STATE_TAKEN);
+		take(policy, slot, ring_find(policy, policy->nodes[slot].affinity),
+		     POLICY_STATE_TAKEN);
 	return slot;
 }
 
@@ -315,13 +317,13 @@ __u32 policy_take_victim(struct policy *policy)
  */
 __u32 policy_take_affine(struct policy *policy, struct policy_affinity affinity)
 {
-	__u32 newest = *ring_find(policy, affinity);
+	__u32 *link = ring_find(policy, affinity);
 	__u32 oldest;
 
-	if (newest == POLICY_NO_SLOT)
+	if (*link == POLICY_NO_SLOT)
 		return POLICY_NO_SLOT;
-	oldest = policy->nodes[newest].newer;
-	take(policy, oldest, POLICY_STATE_TAKEN);
+	oldest = policy->nodes[*link].newer;
+	take(policy, oldest, link, POLICY_STATE_TAKEN);
 	return oldest;
 }
 
@@ -336,9 +338,11 @@ __u32 policy_take_affine(struct policy *policy, struct policy_affinity affinity)
  */
 bool policy_take_exact(struct policy *policy, __u32 slot)
 {
-	if (policy->nodes[slot].state != POLICY_STATE_WARM)
+	struct policy_node *node = &policy->nodes[slot];
+
+	if (node->state != POLICY_STATE_WARM)
 		return false;
-	take(policy, slot, POLICY_STATE_TAKEN);
+	take(policy, slot, ring_find(policy, node->affinity), POLICY_STATE_TAKEN);
 	return true;
 }
 
