@@ -327,10 +327,12 @@ static void pool_uncount_warm(struct pool *pool, struct pool_shard *shard, u32 i
 	if (!slot)
 		return;
 	shard->nr_warm_pages -= slot->nr_warm;
-	shard->nr_borrowed_pages -= slot->nr_warm_borrowed;
 	slot->nr_warm = 0;
-	slot->nr_warm_borrowed = 0;
-	list_del_init(&slot->borrowing_link);
+	if (slot->nr_warm_borrowed) {
+		shard->nr_borrowed_pages -= slot->nr_warm_borrowed;
+		slot->nr_warm_borrowed = 0;
+		list_del_init(&slot->borrowing_link);
+	}
 }
 
 /* Makes a used slot warm that holds so many pages. */
