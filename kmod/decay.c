@@ -27,7 +27,6 @@
 #include "decay.h"
 #include "mapping.h"
 
-#define DECAY_MIN_INTERVAL 64U
 #define DECAY_MAX_INTERVAL 4096U
 
 /* Pages that are looked at in one go: a bitmap of them fits onto the stack. */
@@ -165,27 +164,20 @@ void decay_adapt(struct decay *decay, bool decayed)
 }
 
 /**
- * decay_watch() - count a reset, and watch the slot if it is time
+ * decay_watch() - watch a slot from now on, if the budget allows
  * @decay: the slot's state
  * @budget: the pool's budget
  * @mapping: the client's address space
  * @first: where the slot begins there
  * @pages: its private pages, which have been reset
- * @nr_pages: how many
  *
  * Context: Process context, holding the slot's mutex. May sleep.
  * Return: true if all page table entries of the slot have to be taken out now.
  */
 bool decay_watch(struct decay *decay, struct decay_budget *budget,
-		 struct address_space *mapping, pgoff_t first, struct xarray *pages,
-		 unsigned long nr_pages)
+		 struct address_space *mapping, pgoff_t first, struct xarray *pages)
 {
-	bool grown = nr_pages > decay->nr_pages;
-
-	decay->nr_pages = nr_pages;
-	if (grown)
-		decay->interval = DECAY_MIN_INTERVAL;
-	if (++decay->nr_resets < decay->interval || !nr_pages || !decay_spend(budget))
+	if (!decay_spend(budget))
 		return false;
 	decay->watching = true;
 	if (MAPPING_HAS_DIRTY_BITS) {

@@ -6,6 +6,8 @@
 #include <linux/fs.h>
 #include <linux/xarray.h>
 
+#define DECAY_MIN_INTERVAL 64U
+
 /* In a slot's pages: written during the instance that was watched */
 #define DECAY_WRITTEN XA_MARK_0
 
@@ -44,7 +46,22 @@ bool decay_sample(struct decay *decay, struct address_space *mapping, pgoff_t fi
 		  struct xarray *pages);
 void decay_adapt(struct decay *decay, bool decayed);
 bool decay_watch(struct decay *decay, struct decay_budget *budget,
-		 struct address_space *mapping, pgoff_t first, struct xarray *pages,
-		 unsigned long nr_pages);
+		 struct address_space *mapping, pgoff_t first, struct xarray *pages);
+
+/**
+ * decay_due() - count a reset
+ * @decay: the slot's state
+ * @nr_pages: private pages of the slot, which have been reset
+ *
+ * Context: Process context, holding the slot's mutex.
+ * Return: Whether it is time to watch the slot.
+ */
+static inline bool decay_due(struct decay *decay, unsigned long nr_pages)
+{
+	if (nr_pages > decay->nr_pages)
+		decay->interval = DECAY_MIN_INTERVAL;
+	decay->nr_pages = nr_pages;
+	return ++decay->nr_resets >= decay->interval && nr_pages;
+}
 
 #endif /* SLOTPOOL_DECAY_H */

@@ -42,6 +42,9 @@
 #include "mapping.h"
 #include "slot.h"
 
+/* Pages that a reset copies before it looks whether others wait for the CPU */
+#define SLOT_BATCH_PAGES 16
+
 /**
  * slot_create() - set up a slot that holds nothing
  * @memory: where its pages will come from
@@ -157,13 +160,10 @@ static unsigned long slot_promise_due(const struct slot *slot, unsigned long lim
 	return min(claim, absent);
 }
 
-/* Sets limit and commitment, and has the reserve promise what is due then. */
-static int slot_commit(struct slot *slot, unsigned long limit, unsigned long commit)
+/* Has the reserve promise what is due. */
+static noinline int slot_promise(struct slot *slot, unsigned long due)
 {
 	struct reserve *reserve = &slot->memory->reserve;
-	unsigned long due = slot_promise_due(slot, limit, commit);
-
-	lockdep_assert_held(&slot->lock);
 
 	if (due > slot->nr_promised) {
 		unsigned long more = due - slot->nr_promised;
@@ -174,13 +174,29 @@ static int slot_commit(struct slot *slot, unsigned long limit, unsigned long com
 			client_uncharge(slot->client, more);
 			return -ENOBUFS;
 		}
-	} else if (due < slot->nr_promised) {
+	} else {
 		unsigned long less = slot->nr_promised - due;
 
 		reserve_withdraw(reserve, less);
 		client_uncharge(slot->client, less);
 	}
 	slot->nr_promised = due;
+	return 0;
+}
+
+/* Sets limit and commitment, with the promises that are due then. */
+static int slot_commit(struct slot *slot, unsigned long limit, unsigned long commit)
+{
+	unsigned long due = slot_promise_due(slot, limit, commit);
+	int err;
+
+	lockdep_assert_held(&slot->lock);
+
+	if (due != slot->nr_promised) {
+		err = slot_promise(slot, due);
+		if (err)
+			return err;
+	}
 	slot->terms.limit = limit;
 	slot->terms.commit = commit;
 	return 0;
@@ -283,7 +299,7 @@ static void slot_empty(struct slot *slot)
 }
 
 /* Makes a page what it is in the image. */
-static void slot_fill(struct page *page)
+static inline void slot_fill(struct page *page)
 {
 	const struct page *original = slot_original(page);
 
@@ -406,11 +422,34 @@ bool slot_learn(struct slot *slot)
 	return sampled;
 }
 
-/* Makes the slot read as its image again by copying it over what is kept. */
-static void slot_restore(struct slot *slot)
+/* Copies the image over all private pages; false if some have to go instead. */
+static bool slot_refill(struct slot *slot)
+{
+	unsigned long nr_pages = 0;
+	struct page *page;
+
+	lockdep_assert_held(&slot->lock);
+
+	if (unlikely(slot->nr_pages > slot->terms.keep))
+		return false;
+	list_for_each_entry(page, &slot->pages, lru) {
+		if (unlikely(PageHWPoison(page)))
+			return false;
+		slot_fill(page);
+		if (++nr_pages % SLOT_BATCH_PAGES == 0)
+			cond_resched();
+	}
+	stats_add(slot->memory->stats, STATS_RESET_PAGES, nr_pages);
+	return true;
+}
+
+/*
+ * The same where pages have to go: those above what is kept, those that the
+ * hardware reported bad, and, after a sample, those not written any more.
+ */
+static noinline void slot_sift(struct slot *slot, bool sampled)
 {
 	struct slot_memory *memory = slot->memory;
-	struct address_space *mapping = slot->client->mapping;
 	unsigned long nr_kept = 0;
 	unsigned long nr_decayed = 0;
 	unsigned long nr_dropped = 0;
@@ -418,18 +457,13 @@ static void slot_restore(struct slot *slot)
 	unsigned long highest = 0;
 	struct page *page, *next;
 	LIST_HEAD(dropped);
-	bool sampled = false;
 
 	lockdep_assert_held(&slot->lock);
 
-	/* Most of the time there is nothing to find out. */
-	if (unlikely(slot->first_life || slot->decay.watching))
-		sampled = slot_learn(slot);
 	list_for_each_entry_safe(page, next, &slot->pages, lru) {
-		bool decayed = unlikely(sampled) &&
-			       !xa_get_mark(&slot->by_index, page->index, DECAY_WRITTEN);
+		bool decayed = sampled && !xa_get_mark(&slot->by_index, page->index, DECAY_WRITTEN);
 
-		if (nr_kept < slot->terms.keep && !decayed && likely(!PageHWPoison(page))) {
+		if (nr_kept < slot->terms.keep && !decayed && !PageHWPoison(page)) {
 			slot_fill(page);
 			nr_kept++;
 		} else {
@@ -449,7 +483,8 @@ static void slot_restore(struct slot *slot)
 		 */
 		stats_add(memory->stats, STATS_DROPPED_PAGES, nr_dropped);
 		if (slot->mapped)
-			mapping_zap(mapping, slot->first + lowest, highest - lowest + 1);
+			mapping_zap(slot->client->mapping, slot->first + lowest,
+				    highest - lowest + 1);
 		slot_drop(slot, &dropped);
 		slot->remap = true;
 	}
@@ -459,8 +494,23 @@ static void slot_restore(struct slot *slot)
 		stats_add(memory->stats, STATS_DECAYED_PAGES, nr_decayed);
 		decay_adapt(&slot->decay, nr_decayed);
 	}
-	if (decay_watch(&slot->decay, &memory->decay, mapping, slot->first, &slot->by_index,
-			slot->nr_pages)) {
+}
+
+/* Makes the slot read as its image again by copying it over what is kept. */
+static void slot_restore(struct slot *slot)
+{
+	bool sampled = false;
+
+	lockdep_assert_held(&slot->lock);
+
+	/* Most of the time there is nothing to find out. */
+	if (unlikely(slot->first_life || slot->decay.watching))
+		sampled = slot_learn(slot);
+	if (unlikely(sampled) || !slot_refill(slot))
+		slot_sift(slot, sampled);
+	if (unlikely(decay_due(&slot->decay, slot->nr_pages)) &&
+	    decay_watch(&slot->decay, &slot->memory->decay, slot->client->mapping, slot->first,
+			&slot->by_index)) {
 		/* Each page has to fault for itself. */
 		slot_unmap(slot);
 		slot->remap = false;
