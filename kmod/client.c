@@ -150,28 +150,19 @@ void client_show_fdinfo(struct seq_file *seq, struct file *file)
 }
 
 /**
- * client_enter() - bind a client to the caller's process, for a while at least
+ * client_bind() - client_enter() for who may be the first user
  * @client: the client
  *
  * Context: Process context.
- * Return: 0, and client_leave() is due; or -EPERM if the client is bound to
- * another process.
+ * Return: As client_enter().
  */
-int client_enter(struct client *client)
+int client_bind(struct client *client)
 {
 	struct mm_struct *old = NULL;
 	int err = 0;
 
 	if (!current->mm)
 		return -EPERM;
-
-	if (READ_ONCE(client->mm) == current->mm && atomic_inc_not_zero(&client->users)) {
-		/* From here on it stays what it is. */
-		if (READ_ONCE(client->mm) == current->mm)
-			return 0;
-		client_leave(client);
-		return -EPERM;
-	}
 
 	spin_lock(&client->lock);
 	if (client->mm != current->mm) {
@@ -200,31 +191,4 @@ int client_enter(struct client *client)
 	if (old)
 		mmdrop(old);
 	return err;
-}
-
-/**
- * client_get() - count one more user of a client that has users
- * @client: the client
- *
- * Context: Any.
- */
-void client_get(struct client *client)
-{
-	atomic_inc(&client->users);
-}
-
-/**
- * client_leave() - undo client_enter() or client_get()
- * @client: the client
- *
- * Context: Any.
- */
-void client_leave(struct client *client)
-{
-	/*
-	 * What was allocated is to be seen by who sees the user gone: pairs
-	 * with the barrier in client_enter().
-	 */
-	smp_mb__before_atomic();
-	atomic_dec(&client->users);
 }

@@ -2,7 +2,9 @@
 #ifndef SLOTPOOL_CLIENT_H
 #define SLOTPOOL_CLIENT_H
 
+#include <linux/atomic.h>
 #include <linux/fs.h>
+#include <linux/sched.h>
 #include <linux/spinlock.h>
 
 #include "handle.h"
@@ -36,8 +38,52 @@ int client_open(struct pool *pool, struct file *file);
 int client_release(struct inode *inode, struct file *file);
 void client_show_fdinfo(struct seq_file *seq, struct file *file);
 
-int client_enter(struct client *client);
-void client_get(struct client *client);
-void client_leave(struct client *client);
+int client_bind(struct client *client);
+
+/**
+ * client_get() - count one more user of a client that has users
+ * @client: the client
+ *
+ * Context: Any.
+ */
+static inline void client_get(struct client *client)
+{
+	atomic_inc(&client->users);
+}
+
+/**
+ * client_leave() - undo client_enter() or client_get()
+ * @client: the client
+ *
+ * Context: Any.
+ */
+static inline void client_leave(struct client *client)
+{
+	/*
+	 * What was allocated is to be seen by who sees the user gone: pairs
+	 * with the barrier in client_bind().
+	 */
+	smp_mb__before_atomic();
+	atomic_dec(&client->users);
+}
+
+/**
+ * client_enter() - bind a client to the caller's process, for a while at least
+ * @client: the client
+ *
+ * Context: Process context.
+ * Return: 0, and client_leave() is due; or -EPERM if the client is bound to
+ * another process.
+ */
+static inline int client_enter(struct client *client)
+{
+	if (READ_ONCE(client->mm) != current->mm || !atomic_inc_not_zero(&client->users))
+		return client_bind(client);
+	/* From here on it stays what it is. */
+	if (likely(READ_ONCE(client->mm) == current->mm))
+		return 0;
+	client_leave(client);
+	return -EPERM;
+}
 
 #endif /* SLOTPOOL_CLIENT_H */

@@ -25,36 +25,6 @@ struct ioctl_header {
 	__u32 flags;
 };
 
-union ioctl_argument {
-	struct ioctl_header header;
-	struct slotpool_info info;
-	struct slotpool_alloc alloc;
-	struct slotpool_reset reset;
-	struct slotpool_free free;
-	struct slotpool_resize resize;
-	struct slotpool_purge purge;
-	struct slotpool_list list;
-	struct slotpool_stat stat;
-	struct slotpool_image image;
-	struct slotpool_export export;
-	struct slotpool_import import;
-	struct slotpool_release release;
-};
-
-/**
- * struct ioctl_op - a command
- * @size: size of its argument structure, of which there is one version so far
- * @flags: the flags that it knows
- * @changes: only the process that the client is bound to may use it
- * @run: checks the argument but for size and flags, and does it
- */
-struct ioctl_op {
-	u32 size;
-	u32 flags;
-	bool changes;
-	int (*run)(struct client *client, union ioctl_argument *argument);
-};
-
 static int ioctl_check_slot(struct client *client, u32 *slot)
 {
 	u32 nr_slots = client->pool->config.nr_slots;
@@ -83,9 +53,8 @@ static u64 ioctl_commit(struct client *client, u64 limit, bool has_commit, u64 c
 	return limit;
 }
 
-static int ioctl_info(struct client *client, union ioctl_argument *argument)
+static int ioctl_info(struct client *client, struct slotpool_info *info)
 {
-	struct slotpool_info *info = &argument->info;
 	const struct pool *pool = client->pool;
 	const struct pool_config *config = &pool->config;
 
@@ -125,9 +94,8 @@ static int ioctl_check_alloc(struct client *client, struct slotpool_alloc *alloc
 	return alloc->flags & SLOTPOOL_ALLOC_EXACT ? ioctl_check_slot(client, &alloc->slot) : 0;
 }
 
-static int ioctl_alloc(struct client *client, union ioctl_argument *argument)
+static int ioctl_alloc(struct client *client, struct slotpool_alloc *alloc)
 {
-	struct slotpool_alloc *alloc = &argument->alloc;
 	const struct pool *pool = client->pool;
 	bool has_commit = alloc->flags & SLOTPOOL_ALLOC_COMMIT;
 	bool has_keep = alloc->flags & SLOTPOOL_ALLOC_KEEP;
@@ -176,9 +144,8 @@ put_image:
 	return err;
 }
 
-static int ioctl_reset(struct client *client, union ioctl_argument *argument)
+static int ioctl_reset(struct client *client, struct slotpool_reset *reset)
 {
-	struct slotpool_reset *reset = &argument->reset;
 	int err;
 
 	if (reset->__reserved)
@@ -189,9 +156,8 @@ static int ioctl_reset(struct client *client, union ioctl_argument *argument)
 	return pool_reset(client->pool, &client->slots, reset->slot, &reset->held);
 }
 
-static int ioctl_free(struct client *client, union ioctl_argument *argument)
+static int ioctl_free(struct client *client, struct slotpool_free *free)
 {
-	struct slotpool_free *free = &argument->free;
 	int err;
 
 	free->held = 0;
@@ -207,9 +173,8 @@ static int ioctl_free(struct client *client, union ioctl_argument *argument)
 	return err;
 }
 
-static int ioctl_resize(struct client *client, union ioctl_argument *argument)
+static int ioctl_resize(struct client *client, struct slotpool_resize *resize)
 {
-	struct slotpool_resize *resize = &argument->resize;
 	bool has_commit = resize->flags & SLOTPOOL_RESIZE_COMMIT;
 	u64 commit;
 	int err;
@@ -228,9 +193,8 @@ static int ioctl_resize(struct client *client, union ioctl_argument *argument)
 			   commit >> PAGE_SHIFT, &resize->old_limit);
 }
 
-static int ioctl_purge(struct client *client, union ioctl_argument *argument)
+static int ioctl_purge(struct client *client, struct slotpool_purge *purge)
 {
-	struct slotpool_purge *purge = &argument->purge;
 	struct image *image;
 	int err;
 
@@ -266,9 +230,8 @@ static int ioctl_purge(struct client *client, union ioctl_argument *argument)
 	}
 }
 
-static int ioctl_list(struct client *client, union ioctl_argument *argument)
+static int ioctl_list(struct client *client, struct slotpool_list *list)
 {
-	struct slotpool_list *list = &argument->list;
 	struct slotpool_list_entry __user *entries = u64_to_user_ptr(list->entries);
 	u32 nr_slots = client->pool->config.nr_slots;
 	u32 nr_entries = 0;
@@ -289,10 +252,8 @@ static int ioctl_list(struct client *client, union ioctl_argument *argument)
 	return 0;
 }
 
-static int ioctl_stat(struct client *client, union ioctl_argument *argument)
+static int ioctl_stat(struct client *client, struct slotpool_stat *stat)
 {
-	struct slotpool_stat *stat = &argument->stat;
-
 	*stat = (struct slotpool_stat){ .size = stat->size };
 	pool_stat(client->pool, &client->slots, stat);
 	stat->client_images = READ_ONCE(client->images.nr_images);
@@ -417,9 +378,8 @@ static struct image *ioctl_image_of_slot(struct client *client, struct slotpool_
 	return pool_snapshot(client->pool, &client->slots, argument->slot, client->account);
 }
 
-static int ioctl_image(struct client *client, union ioctl_argument *argument)
+static int ioctl_image(struct client *client, struct slotpool_image *request)
 {
-	struct slotpool_image *request = &argument->image;
 	struct image *image;
 	int err;
 
@@ -451,9 +411,8 @@ static int ioctl_image(struct client *client, union ioctl_argument *argument)
 	return err;
 }
 
-static int ioctl_export(struct client *client, union ioctl_argument *argument)
+static int ioctl_export(struct client *client, struct slotpool_export *export)
 {
-	struct slotpool_export *export = &argument->export;
 	struct image *image = handle_get(&client->images, export->image);
 	struct file *file;
 	int fd;
@@ -478,9 +437,8 @@ put_image:
 	return min(fd, 0);
 }
 
-static int ioctl_import(struct client *client, union ioctl_argument *argument)
+static int ioctl_import(struct client *client, struct slotpool_import *import)
 {
-	struct slotpool_import *import = &argument->import;
 	struct file *file = fget(import->fd);
 	struct image *image;
 	int err;
@@ -500,9 +458,8 @@ static int ioctl_import(struct client *client, union ioctl_argument *argument)
 	return err;
 }
 
-static int ioctl_release(struct client *client, union ioctl_argument *argument)
+static int ioctl_release(struct client *client, struct slotpool_release *release)
 {
-	struct slotpool_release *release = &argument->release;
 	struct image *image;
 	bool last;
 
@@ -514,52 +471,182 @@ static int ioctl_release(struct client *client, union ioctl_argument *argument)
 	return 0;
 }
 
-#define IOCTL_OP(_command, _struct, _flags, _changes, _run)	\
-	[_IOC_NR(_command)] = {					\
-		.size = sizeof(struct _struct),			\
-		.flags = _flags,				\
-		.changes = _changes,				\
-		.run = _run,					\
-	}
-
-static const struct ioctl_op ioctl_ops[] = {
-	IOCTL_OP(SLOTPOOL_INFO, slotpool_info, 0, false, ioctl_info),
-	IOCTL_OP(SLOTPOOL_ALLOC, slotpool_alloc,
-		 SLOTPOOL_ALLOC_KEY | SLOTPOOL_ALLOC_EXACT | SLOTPOOL_ALLOC_LIMIT |
-		 SLOTPOOL_ALLOC_COMMIT | SLOTPOOL_ALLOC_KEEP | SLOTPOOL_ALLOC_IMAGE,
-		 true, ioctl_alloc),
-	IOCTL_OP(SLOTPOOL_RESET, slotpool_reset, 0, true, ioctl_reset),
-	IOCTL_OP(SLOTPOOL_FREE, slotpool_free,
-		 SLOTPOOL_FREE_DECOMMIT | SLOTPOOL_FREE_IF_OWNED, true, ioctl_free),
-	IOCTL_OP(SLOTPOOL_RESIZE, slotpool_resize,
-		 SLOTPOOL_RESIZE_GROW_ONLY | SLOTPOOL_RESIZE_COMMIT, true, ioctl_resize),
-	IOCTL_OP(SLOTPOOL_PURGE, slotpool_purge,
-		 SLOTPOOL_PURGE_KEY | SLOTPOOL_PURGE_SLOT | SLOTPOOL_PURGE_IMAGE,
-		 true, ioctl_purge),
-	IOCTL_OP(SLOTPOOL_LIST, slotpool_list, 0, false, ioctl_list),
-	IOCTL_OP(SLOTPOOL_STAT, slotpool_stat, 0, false, ioctl_stat),
-	IOCTL_OP(SLOTPOOL_IMAGE, slotpool_image,
-		 SLOTPOOL_IMAGE_MEMORY | SLOTPOOL_IMAGE_FILE | SLOTPOOL_IMAGE_SLOT,
-		 true, ioctl_image),
-	IOCTL_OP(SLOTPOOL_EXPORT, slotpool_export, 0, true, ioctl_export),
-	IOCTL_OP(SLOTPOOL_IMPORT, slotpool_import, 0, true, ioctl_import),
-	IOCTL_OP(SLOTPOOL_RELEASE, slotpool_release, 0, true, ioctl_release),
+/**
+ * struct ioctl_format - what is known of a command's argument
+ * @nr_words: size of the structure, of which there is one version so far, in
+ *	words
+ * @first_result: from which word on results are written to it
+ * @flags: the flags that the command knows
+ * @changes: only the process that the client is bound to may use it
+ */
+struct ioctl_format {
+	u32 nr_words;
+	u32 first_result;
+	u32 flags;
+	bool changes;
 };
 
+/* For a structure of another size: what a larger one has more must be zeros. */
+static noinline int ioctl_get_other(const struct ioctl_format *format, u64 __user *user,
+				    const u64 *words)
+{
+	const struct ioctl_header *header = (const struct ioctl_header *)words;
+	u32 size = format->nr_words * sizeof(u64);
+	u32 last = format->nr_words - 1;
+	int err;
+
+	if (header->size < size)
+		return -EINVAL;
+	if (header->size > PAGE_SIZE)
+		return -E2BIG;
+	err = check_zeroed_user(user + format->nr_words, header->size - size);
+	if (err <= 0)
+		return err ? err : -E2BIG;
+	if (!user_write_access_begin(user, size))
+		return -EFAULT;
+	unsafe_put_user(words[0], &user[0], fault);
+	unsafe_put_user(words[last], &user[last], fault);
+	user_write_access_end();
+	return 0;
+
+fault:
+	user_write_access_end();
+	return -EFAULT;
+}
+
+/* It can't be read, but perhaps its size can, and tells that it ends before. */
+static noinline int ioctl_get_error(const struct ioctl_format *format, u32 __user *user)
+{
+	u32 size;
+
+	return get_user(size, user) || size >= format->nr_words * sizeof(u64) ? -EFAULT : -EINVAL;
+}
+
 /*
+ * Reads an argument, and checks its size and its flags.
+ *
+ * An argument is a few words long, and copied as such by code that knows how
+ * many: to find the command's format and to check the buffer in a
+ * copy_from_user() would cost more than all else that a reset does besides
+ * copying pages.
+ *
  * The results are written when the command is done and can't be undone, so
  * that they can be written is found out before. The structure lies in two
  * pages at most, those of its first and of its last word.
  */
-static int ioctl_probe(const union ioctl_argument *argument, u32 size, void __user *user)
+static __always_inline int ioctl_get(const struct ioctl_format *format, u64 __user *user,
+				     u64 *words)
 {
-	const u32 *words = (const u32 *)argument;
-	u32 __user *user_words = user;
-	u32 last = size / sizeof(u32) - 1;
+	const struct ioctl_header *header = (const struct ioctl_header *)words;
+	u32 size = format->nr_words * sizeof(u64);
+	u32 last = format->nr_words - 1;
+	u32 i;
 
-	return put_user(words[0], &user_words[0]) || put_user(words[last], &user_words[last]) ?
-	       -EFAULT : 0;
+	if (!user_access_begin(user, size))
+		return -EFAULT;
+#pragma GCC unroll 8
+	for (i = 0; i < format->nr_words; i++)
+		unsafe_get_user(words[i], &user[i], fault);
+	if (likely(header->size == size)) {
+		unsafe_put_user(words[0], &user[0], fault);
+		unsafe_put_user(words[last], &user[last], fault);
+	}
+	user_access_end();
+
+	if (unlikely(header->size != size)) {
+		int err = ioctl_get_other(format, user, words);
+
+		if (err)
+			return err;
+	}
+	return header->flags & ~format->flags ? -EINVAL : 0;
+
+fault:
+	user_access_end();
+	return ioctl_get_error(format, (u32 __user *)user);
 }
+
+static __always_inline int ioctl_put(const struct ioctl_format *format, u64 __user *user,
+				     const u64 *words)
+{
+	u32 i;
+
+	if (!user_write_access_begin(user, format->nr_words * sizeof(u64)))
+		return -EFAULT;
+#pragma GCC unroll 8
+	for (i = format->first_result; i < format->nr_words; i++)
+		unsafe_put_user(words[i], &user[i], fault);
+	user_write_access_end();
+	return 0;
+
+fault:
+	user_write_access_end();
+	return -EFAULT;
+}
+
+/*
+ * Defines a command: what is around ioctl_NAME(), which checks the argument but
+ * for size and flags, and does it.
+ */
+#define IOCTL_COMMAND(_name, _first_result, _flags, _changes)				\
+static int ioctl_command_##_name(struct client *client, u64 __user *user)		\
+{											\
+	static const struct ioctl_format format = {					\
+		.nr_words = sizeof(struct slotpool_##_name) / sizeof(u64),		\
+		.first_result = offsetof(struct slotpool_##_name, _first_result) /	\
+				sizeof(u64),						\
+		.flags = _flags,							\
+		.changes = _changes,							\
+	};										\
+	struct slotpool_##_name argument;						\
+	int err;									\
+											\
+	BUILD_BUG_ON(sizeof(argument) % sizeof(u64));					\
+	err = ioctl_get(&format, user, (u64 *)&argument);				\
+	if (err)									\
+		return err;								\
+	if (format.changes) {								\
+		err = client_enter(client);						\
+		if (err)								\
+			return err;							\
+	}										\
+	err = ioctl_##_name(client, &argument);						\
+	if (format.changes)								\
+		client_leave(client);							\
+	return err ? err : ioctl_put(&format, user, (const u64 *)&argument);		\
+}
+
+IOCTL_COMMAND(info, features, 0, false)
+IOCTL_COMMAND(alloc, slot,
+	      SLOTPOOL_ALLOC_KEY | SLOTPOOL_ALLOC_EXACT | SLOTPOOL_ALLOC_LIMIT |
+	      SLOTPOOL_ALLOC_COMMIT | SLOTPOOL_ALLOC_KEEP | SLOTPOOL_ALLOC_IMAGE, true)
+IOCTL_COMMAND(reset, held, 0, true)
+IOCTL_COMMAND(free, held, SLOTPOOL_FREE_DECOMMIT | SLOTPOOL_FREE_IF_OWNED, true)
+IOCTL_COMMAND(resize, old_limit, SLOTPOOL_RESIZE_GROW_ONLY | SLOTPOOL_RESIZE_COMMIT, true)
+IOCTL_COMMAND(purge, purged,
+	      SLOTPOOL_PURGE_KEY | SLOTPOOL_PURGE_SLOT | SLOTPOOL_PURGE_IMAGE, true)
+IOCTL_COMMAND(list, nr_entries, 0, false)
+IOCTL_COMMAND(stat, used_slots, 0, false)
+IOCTL_COMMAND(image, length,
+	      SLOTPOOL_IMAGE_MEMORY | SLOTPOOL_IMAGE_FILE | SLOTPOOL_IMAGE_SLOT, true)
+IOCTL_COMMAND(export, fd, 0, true)
+IOCTL_COMMAND(import, image, 0, true)
+IOCTL_COMMAND(release, purged, 0, true)
+
+static int (*const ioctl_commands[])(struct client *client, u64 __user *user) = {
+	[_IOC_NR(SLOTPOOL_INFO)] = ioctl_command_info,
+	[_IOC_NR(SLOTPOOL_ALLOC)] = ioctl_command_alloc,
+	[_IOC_NR(SLOTPOOL_RESET)] = ioctl_command_reset,
+	[_IOC_NR(SLOTPOOL_FREE)] = ioctl_command_free,
+	[_IOC_NR(SLOTPOOL_RESIZE)] = ioctl_command_resize,
+	[_IOC_NR(SLOTPOOL_PURGE)] = ioctl_command_purge,
+	[_IOC_NR(SLOTPOOL_LIST)] = ioctl_command_list,
+	[_IOC_NR(SLOTPOOL_STAT)] = ioctl_command_stat,
+	[_IOC_NR(SLOTPOOL_IMAGE)] = ioctl_command_image,
+	[_IOC_NR(SLOTPOOL_EXPORT)] = ioctl_command_export,
+	[_IOC_NR(SLOTPOOL_IMPORT)] = ioctl_command_import,
+	[_IOC_NR(SLOTPOOL_RELEASE)] = ioctl_command_release,
+};
 
 /**
  * ioctl_run() - run a command
@@ -572,45 +659,10 @@ static int ioctl_probe(const union ioctl_argument *argument, u32 size, void __us
  */
 long ioctl_run(struct file *file, unsigned int command, unsigned long argument)
 {
-	struct client *client = file->private_data;
-	void __user *user = (void __user *)argument;
-	union ioctl_argument buffer;
-	const struct ioctl_op *op;
 	unsigned int nr = _IOC_NR(command);
-	u32 size;
-	int err;
 
-	if (nr >= ARRAY_SIZE(ioctl_ops) || command != _IO(SLOTPOOL_IOC_MAGIC, nr))
+	if (nr >= ARRAY_SIZE(ioctl_commands) || command != _IO(SLOTPOOL_IOC_MAGIC, nr))
 		return -ENOTTY;
-	op = &ioctl_ops[array_index_nospec(nr, ARRAY_SIZE(ioctl_ops))];
-
-	if (get_user(size, (u32 __user *)user))
-		return -EFAULT;
-	if (size < op->size)
-		return -EINVAL;
-	if (size > PAGE_SIZE)
-		return -E2BIG;
-	err = copy_struct_from_user(&buffer, op->size, user, size);
-	if (err)
-		return err;
-	/* It may have been changed between the two reads. */
-	buffer.header.size = size;
-	if (buffer.header.flags & ~op->flags)
-		return -EINVAL;
-	err = ioctl_probe(&buffer, op->size, user);
-	if (err)
-		return err;
-
-	if (op->changes) {
-		err = client_enter(client);
-		if (err)
-			return err;
-		err = op->run(client, &buffer);
-		client_leave(client);
-	} else {
-		err = op->run(client, &buffer);
-	}
-	if (err)
-		return err;
-	return copy_to_user(user, &buffer, op->size) ? -EFAULT : 0;
+	nr = array_index_nospec(nr, ARRAY_SIZE(ioctl_commands));
+	return ioctl_commands[nr](file->private_data, (u64 __user *)argument);
 }
