@@ -10,12 +10,16 @@
 #include "handle.h"
 #include "pool.h"
 
+#define CLIENT_SEALED_MMAP BIT_ULL(63)
+
 /**
  * struct client - an open file of a pool's device
  * @pool: invariant: the pool
  * @slots: what the pool knows of the client
  * @images: the images that it may name
  * @account: invariant: what the images store that it made
+ * @sealed: bits of what the file can't be used for any more: the numbers of
+ *	commands, and CLIENT_SEALED_MMAP; bits are only ever added
  * @inode: invariant: the inode that the client's address space belongs to
  * @users: mappings, and calls that change something and have not returned
  * @lock: protects @mm while @users is 0
@@ -28,6 +32,7 @@ struct client {
 	struct pool_client slots;
 	struct handle_table images;
 	struct image_account *account;
+	atomic64_t sealed;
 	struct inode *inode;
 	atomic_t users;
 	spinlock_t lock;	/* protects @mm */
@@ -39,6 +44,18 @@ int client_release(struct inode *inode, struct file *file);
 void client_show_fdinfo(struct seq_file *seq, struct file *file);
 
 int client_bind(struct client *client);
+
+/**
+ * client_sealed() - whether something has been sealed off
+ * @client: the client
+ * @what: a bit as in &client.sealed
+ *
+ * Context: Any.
+ */
+static inline bool client_sealed(const struct client *client, u64 what)
+{
+	return atomic64_read(&client->sealed) & what;
+}
 
 /**
  * client_get() - count one more user of a client that has users

@@ -177,8 +177,8 @@ static const struct vm_operations_struct fault_vm_ops = {
  *
  * Context: Process context, holding the mmap_lock for writing.
  * Return: 0; -EINVAL if the mapping is private or reaches beyond the pool,
- * -EACCES if the file is not open for reading and writing or the mapping is
- * executable, -EPERM if the client is bound to another process.
+ * -EACCES if the file is not open for reading and writing, the mapping is
+ * executable or mappings are sealed off, -EPERM if the client is bound to another process.
  */
 int fault_mmap(struct file *file, struct vm_area_struct *vma)
 {
@@ -192,6 +192,8 @@ int fault_mmap(struct file *file, struct vm_area_struct *vma)
 	if (!(vma->vm_flags & VM_SHARED) || !(vma->vm_flags & VM_MAYWRITE))
 		return -EACCES;
 	if (vma->vm_flags & VM_EXEC)
+		return -EACCES;
+	if (client_sealed(client, CLIENT_SEALED_MMAP))
 		return -EACCES;
 	if (vma->vm_pgoff > nr_pages || vma_pages(vma) > nr_pages - vma->vm_pgoff)
 		return -EINVAL;

@@ -471,6 +471,18 @@ static int ioctl_release(struct client *client, struct slotpool_release *release
 	return 0;
 }
 
+static int ioctl_seal(struct client *client, struct slotpool_seal *seal)
+{
+	u64 all = BIT_ULL(_IOC_NR(SLOTPOOL_SEAL) + 1) - 1;
+	u64 sealed = all & ~seal->commands;
+
+	if (seal->flags & SLOTPOOL_SEAL_MMAP)
+		sealed |= CLIENT_SEALED_MMAP;
+	atomic64_or(sealed, &client->sealed);
+	seal->commands = all & ~atomic64_read(&client->sealed);
+	return 0;
+}
+
 /**
  * struct ioctl_format - what is known of a command's argument
  * @nr_words: size of the structure, of which there is one version so far, in
@@ -632,6 +644,7 @@ IOCTL_COMMAND(image, length,
 IOCTL_COMMAND(export, fd, 0, true)
 IOCTL_COMMAND(import, image, 0, true)
 IOCTL_COMMAND(release, purged, 0, true)
+IOCTL_COMMAND(seal, commands, SLOTPOOL_SEAL_MMAP, true)
 
 static int (*const ioctl_commands[])(struct client *client, u64 __user *user) = {
 	[_IOC_NR(SLOTPOOL_INFO)] = ioctl_command_info,
@@ -646,6 +659,7 @@ static int (*const ioctl_commands[])(struct client *client, u64 __user *user) = 
 	[_IOC_NR(SLOTPOOL_EXPORT)] = ioctl_command_export,
 	[_IOC_NR(SLOTPOOL_IMPORT)] = ioctl_command_import,
 	[_IOC_NR(SLOTPOOL_RELEASE)] = ioctl_command_release,
+	[_IOC_NR(SLOTPOOL_SEAL)] = ioctl_command_seal,
 };
 
 /**
@@ -659,10 +673,13 @@ static int (*const ioctl_commands[])(struct client *client, u64 __user *user) = 
  */
 long ioctl_run(struct file *file, unsigned int command, unsigned long argument)
 {
+	struct client *client = file->private_data;
 	unsigned int nr = _IOC_NR(command);
 
 	if (nr >= ARRAY_SIZE(ioctl_commands) || command != _IO(SLOTPOOL_IOC_MAGIC, nr))
 		return -ENOTTY;
+	if (client_sealed(client, BIT_ULL(nr)))
+		return -EACCES;
 	nr = array_index_nospec(nr, ARRAY_SIZE(ioctl_commands));
-	return ioctl_commands[nr](file->private_data, (u64 __user *)argument);
+	return ioctl_commands[nr](client, (u64 __user *)argument);
 }

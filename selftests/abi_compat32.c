@@ -206,7 +206,7 @@ TEST_F(compat32, gets_the_same_errors)
 	EXPECT_EQ(EFAULT, errno);
 	ASSERT_EQ(-1, ioctl(self->fd, SLOTPOOL_INFO, UINT32_MAX));
 	EXPECT_EQ(EFAULT, errno);
-	ASSERT_EQ(-1, ioctl(self->fd, SLOTPOOL_RELEASE + 1, &info));
+	ASSERT_EQ(-1, ioctl(self->fd, SLOTPOOL_SEAL + 1, &info));
 	EXPECT_EQ(ENOTTY, errno);
 	EXPECT_EQ(-EFAULT, pool_call(self->fd, SLOTPOOL_LIST, &list));
 

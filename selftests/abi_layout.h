@@ -168,6 +168,11 @@ ABI_FIELD(slotpool_release, flags, 4);
 ABI_FIELD(slotpool_release, image, 8);
 ABI_FIELD(slotpool_release, purged, 12);
 
+ABI_SIZE(slotpool_seal, 16);
+ABI_FIELD(slotpool_seal, size, 0);
+ABI_FIELD(slotpool_seal, flags, 4);
+ABI_FIELD(slotpool_seal, commands, 8);
+
 /* Commands carry no size: they are the same numbers for all callers. */
 _Static_assert(SLOTPOOL_INFO == 0xf700, "SLOTPOOL_INFO");
 _Static_assert(SLOTPOOL_ALLOC == 0xf701, "SLOTPOOL_ALLOC");
@@ -181,5 +186,6 @@ _Static_assert(SLOTPOOL_IMAGE == 0xf708, "SLOTPOOL_IMAGE");
 _Static_assert(SLOTPOOL_EXPORT == 0xf709, "SLOTPOOL_EXPORT");
 _Static_assert(SLOTPOOL_IMPORT == 0xf70a, "SLOTPOOL_IMPORT");
 _Static_assert(SLOTPOOL_RELEASE == 0xf70b, "SLOTPOOL_RELEASE");
+_Static_assert(SLOTPOOL_SEAL == 0xf70c, "SLOTPOOL_SEAL");
 
 #endif /* SELFTESTS_ABI_LAYOUT_H */

@@ -37,6 +37,7 @@ struct snapshot {
 	struct slotpool_info info;
 	struct slotpool_stat stat[2];
 	struct slotpool_list_entry owned[2][NR_SLOTS];
+	uint64_t commands[2];
 };
 
 struct scene {
@@ -62,6 +63,7 @@ union argument {
 	struct slotpool_export export;
 	struct slotpool_import import;
 	struct slotpool_release release;
+	struct slotpool_seal seal;
 	unsigned char bytes[PAGE];
 	uint32_t words[PAGE / 4];
 };
@@ -82,10 +84,14 @@ static void take_snapshot(const struct scene *scene, struct snapshot *snapshot)
 			.entries = (uintptr_t)snapshot->owned[i],
 			.nr_entries = NR_SLOTS,
 		};
+		struct slotpool_seal seal = { .commands = ~0ULL };
 
 		snapshot->stat[i] = pool_stat(scene->fds[i]);
 		if (pool_call(scene->fds[i], SLOTPOOL_LIST, &list))
 			perror("SLOTPOOL_LIST");
+		if (pool_call(scene->fds[i], SLOTPOOL_SEAL, &seal))
+			perror("SLOTPOOL_SEAL");
+		snapshot->commands[i] = seal.commands;
 	}
 }
 
@@ -321,6 +327,18 @@ FIXTURE_VARIANT_ADD(every_command, release)
 	.argument.release = { .size = sizeof(struct slotpool_release), .image = IMAGE },
 };
 
+FIXTURE_VARIANT_ADD(every_command, seal)
+{
+	.command = SLOTPOOL_SEAL,
+	.known_flags = SLOTPOOL_SEAL_MMAP,
+	.changes = true,
+	.output = { offsetof(struct slotpool_seal, commands), sizeof(struct slotpool_seal) },
+	.argument.seal = {
+		.size = sizeof(struct slotpool_seal),
+		.commands = ~SLOTPOOL_SEAL_KEEP(SLOTPOOL_EXPORT),
+	},
+};
+
 FIXTURE_SETUP(every_command)
 {
 	begin(_metadata, &self->scene, GEOMETRY "reserve_pages=32");
@@ -537,10 +555,10 @@ TEST_F(errors, commands_that_do_not_exist_are_refused)
 	union argument argument = { .header.size = sizeof(struct slotpool_stat) };
 	unsigned int nr;
 
-	for (nr = _IOC_NR(SLOTPOOL_RELEASE) + 1; nr < 256; nr++)
+	for (nr = _IOC_NR(SLOTPOOL_SEAL) + 1; nr < 256; nr++)
 		ASSERT_REFUSED(ENOTTY, "number",
 			       call(self->fd, _IO(SLOTPOOL_IOC_MAGIC, nr), &argument));
-	for (nr = 0; nr <= _IOC_NR(SLOTPOOL_RELEASE); nr++) {
+	for (nr = 0; nr <= _IOC_NR(SLOTPOOL_SEAL); nr++) {
 		ASSERT_REFUSED(ENOTTY, "magic",
 			       call(self->fd, _IO(SLOTPOOL_IOC_MAGIC - 1, nr), &argument));
 		ASSERT_REFUSED(ENOTTY, "magic",

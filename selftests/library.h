@@ -112,6 +112,23 @@ FIXTURE_TEARDOWN(library)
 	EXPECT_EQ(0, library_unload());
 }
 
+TEST_F(library, what_is_sealed_off_is_refused)
+{
+	uint64_t kept = SLOTPOOL_SEAL_KEEP(SLOTPOOL_FREE) | SLOTPOOL_SEAL_KEEP(SLOTPOOL_SEAL);
+	uint64_t left;
+
+	ASSERT_EQ(0, alloc_exact(self->pool, 0));
+	ASSERT_EQ(-EINVAL, slotpool_seal(self->pool, SLOTPOOL_SEAL_MMAP << 1, kept, &left));
+	ASSERT_EQ(0, slotpool_seal(self->pool, SLOTPOOL_SEAL_MMAP, kept, &left));
+	ASSERT_EQ(kept, left);
+	ASSERT_EQ(-EACCES, slotpool_reset(self->pool, 0, NULL));
+	ASSERT_EQ(-EACCES, slotpool_map(self->pool, 0, 1));
+	ASSERT_EQ(0, slotpool_free(self->pool, 0, 0, NULL));
+	ASSERT_EQ(-EACCES, alloc_exact(self->pool, 0));
+	ASSERT_EQ(0, slotpool_seal(self->pool, 0, ~0ULL, NULL));
+	ASSERT_EQ(-EACCES, alloc_exact(self->pool, 0));
+}
+
 TEST_F(library, a_pool_can_be_opened_twice)
 {
 	struct slotpool *pool;

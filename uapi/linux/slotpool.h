@@ -17,6 +17,7 @@
  *		zero although the flag that makes it count is not set
  * E2BIG	size is larger than the kernel's and the tail is not zero, or size
  *		is larger than a page
+ * EACCES	the command has been sealed off with SEAL
  *
  * and every command that changes something (all but INFO, LIST and STAT):
  *
@@ -49,6 +50,7 @@
 #define SLOTPOOL_EXPORT	_IO(SLOTPOOL_IOC_MAGIC, 0x09)
 #define SLOTPOOL_IMPORT	_IO(SLOTPOOL_IOC_MAGIC, 0x0a)
 #define SLOTPOOL_RELEASE _IO(SLOTPOOL_IOC_MAGIC, 0x0b)
+#define SLOTPOOL_SEAL	_IO(SLOTPOOL_IOC_MAGIC, 0x0c)
 
 /**
  * enum slotpool_feature - bits of &struct slotpool_info.features
@@ -650,6 +652,38 @@ struct slotpool_release {
 	__u32 flags;
 	__u32 image;
 	__u32 purged;
+};
+
+/**
+ * enum slotpool_seal_flags - flags of SLOTPOOL_SEAL
+ * @SLOTPOOL_SEAL_MMAP: Refuse new mappings of the file with EACCES. Those that
+ *	are there stay.
+ */
+enum slotpool_seal_flags {
+	SLOTPOOL_SEAL_MMAP = 1 << 0,
+};
+
+/* What &struct slotpool_seal.commands has to have for a command to stay */
+#define SLOTPOOL_SEAL_KEEP(command) ((__u64)1 << _IOC_NR(command))
+
+/**
+ * struct slotpool_seal - argument of SLOTPOOL_SEAL: do without the rest
+ * @size: sizeof(struct slotpool_seal)
+ * @flags: enum slotpool_seal_flags
+ * @commands: in: SLOTPOOL_SEAL_KEEP() of the commands that are still needed,
+ *	all others are sealed off; out: those that this file has left
+ *
+ * For a process that has set everything up, before it runs code that it
+ * doesn't trust: what takes it over can do with this file only what was kept.
+ * What is sealed off stays so as long as the file is open, in every process
+ * that has it, and fails with EACCES; calls of other threads that have begun
+ * end as usual. Bits of commands that the kernel doesn't know are ignored. With
+ * no flags and all bits set the call only asks.
+ */
+struct slotpool_seal {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 commands;
 };
 
 #endif /* _UAPI_LINUX_SLOTPOOL_H */

@@ -290,6 +290,18 @@ int slotpool_import(struct slotpool *pool, int fd, uint32_t *image,
  */
 int slotpool_release(struct slotpool *pool, uint32_t image);
 
+/**
+ * slotpool_seal() - do without commands that are not needed any more
+ * @pool: a handle
+ * @flags: enum slotpool_seal_flags
+ * @commands: SLOTPOOL_SEAL_KEEP() of those that are
+ * @left: where the commands go that are left, or NULL
+ *
+ * Return: 0 or a negative errno value of SLOTPOOL_SEAL.
+ */
+int slotpool_seal(struct slotpool *pool, uint32_t flags, uint64_t commands,
+		  uint64_t *left);
+
 #ifdef __cplusplus
 }
 #endif

@@ -401,6 +401,20 @@ static int run_release(struct host_client *client, struct slotpool_release *rele
 	return 0;
 }
 
+static int run_seal(struct host_client *client, struct slotpool_seal *seal)
+{
+	uint64_t all = (1ULL << (_IOC_NR(SLOTPOOL_SEAL) + 1)) - 1;
+	uint64_t sealed = all & ~seal->commands;
+
+	if (seal->flags & ~SLOTPOOL_SEAL_MMAP)
+		return -EINVAL;
+	if (seal->flags & SLOTPOOL_SEAL_MMAP)
+		sealed |= HOST_SEALED_MMAP;
+	client->sealed |= sealed;
+	seal->commands = all & ~client->sealed;
+	return 0;
+}
+
 static bool is_alive(const struct host_pool *pool)
 {
 	return *pool->alive;
@@ -413,6 +427,8 @@ static int host_command(struct slotpool *pool, unsigned long request, void *argu
 	/* In a child of fork() the memory isn't there. */
 	if (!is_alive(client->pool))
 		return -EPERM;
+	if (client->sealed & SLOTPOOL_SEAL_KEEP(request))
+		return -EACCES;
 
 	switch (request) {
 	case SLOTPOOL_INFO:
@@ -439,6 +455,8 @@ static int host_command(struct slotpool *pool, unsigned long request, void *argu
 		return run_import(client, argument);
 	case SLOTPOOL_RELEASE:
 		return run_release(client, argument);
+	case SLOTPOOL_SEAL:
+		return run_seal(client, argument);
 	default:
 		return -ENOTTY;
 	}
@@ -451,10 +469,13 @@ static const char *host_name(const struct slotpool *pool)
 
 static int host_map(struct slotpool *pool, char *base, uint32_t first, uint32_t count)
 {
-	if (is_alive(pool->client->pool))
-		return host_client_map(pool->client, base, first, count);
+	struct host_client *client = pool->client;
+	bool sealed = client->sealed & HOST_SEALED_MMAP;
+
+	if (is_alive(client->pool) && !sealed)
+		return host_client_map(client, base, first, count);
 	munmap(base, count * pool->info.slot_stride);
-	return -EPERM;
+	return sealed ? -EACCES : -EPERM;
 }
 
 static void host_unmap(struct slotpool *pool)

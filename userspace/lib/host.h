@@ -13,6 +13,7 @@
 #define SLOTPOOL_HOST_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -237,13 +238,18 @@ int host_slot_save(const struct host_memory *memory, struct host_slot *slot, int
 
 /* ---- host_pool.c: which slot, and budgets ---- */
 
+#define HOST_SEALED_MMAP (UINT64_C(1) << 63)
+
 /**
  * struct host_client - a handle of slotpool_open()
  * @domain: tells the client's affinities from those of others
+ * @sealed: what the handle can't be used for any more: the numbers of commands,
+ *	and HOST_SEALED_MMAP; bits are only ever added
  * @base: where its range begins, NULL without one
  */
 struct host_client {
 	struct host_pool *pool;
+	atomic_uint_least64_t sealed;
 	struct host_handles images;
 	uint64_t domain;
 	char *base;

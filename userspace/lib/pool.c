@@ -88,3 +88,17 @@ const struct slotpool_info *slotpool_geometry(const struct slotpool *pool)
 {
 	return &pool->info;
 }
+
+int slotpool_seal(struct slotpool *pool, uint32_t flags, uint64_t commands, uint64_t *left)
+{
+	struct slotpool_seal seal = {
+		.size = sizeof(seal),
+		.flags = flags,
+		.commands = commands,
+	};
+	int ret = command(pool, SLOTPOOL_SEAL, &seal);
+
+	if (!ret && left)
+		*left = seal.commands;
+	return ret;
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Sealing: what a file can't be used for any more.
+ */
+#include "pool.h"
+#include "segv.h"
+#include "kselftest_harness.h"
+
+#define PAGE 4096L
+#define SLOT (16 * PAGE)
+#define STRIDE (2 * SLOT)
+#define NR_SLOTS 4
+#define GEOMETRY "nr_slots=4 slot_size=64K nr_shards=1 reserve_pages=64"
+#define NR_COMMANDS (_IOC_NR(SLOTPOOL_SEAL) + 1)
+#define ALL ((1ULL << NR_COMMANDS) - 1)
+
+FIXTURE(seal)
+{
+	int fd;
+	char *base;
+};
+
+FIXTURE_SETUP(seal)
+{
+	pool_unload();
+	ASSERT_EQ(0, pool_load(GEOMETRY));
+	self->fd = pool_open();
+	ASSERT_GE(self->fd, 0);
+	self->base = pool_map(self->fd, 0, NR_SLOTS);
+	ASSERT_NE(MAP_FAILED, self->base);
+	ASSERT_EQ(0, pool_alloc_exact(self->fd, 0));
+}
+
+FIXTURE_TEARDOWN(seal)
+{
+	EXPECT_EQ(0, munmap(self->base, NR_SLOTS * STRIDE));
+	EXPECT_EQ(0, close(self->fd));
+	EXPECT_TRUE(pool_is_idle());
+	EXPECT_EQ(0, pool_unload());
+}
+
+/* Keeps some commands; returns those that are left, or -errno. */
+static int64_t seal(int fd, uint32_t flags, uint64_t commands)
+{
+	struct slotpool_seal argument = { .flags = flags, .commands = commands };
+	int err = pool_call(fd, SLOTPOOL_SEAL, &argument);
+
+	return err ? err : (int64_t)argument.commands;
+}
+
+/*
+ * Calls a command with an argument that no command takes: one that is not
+ * sealed off refuses it.
+ */
+static int try_command(int fd, unsigned int nr)
+{
+	uint32_t argument[2] = { 1, 0 };
+
+	return ioctl(fd, _IO(SLOTPOOL_IOC_MAGIC, nr), argument) ? -errno : 0;
+}
+
+TEST_F(seal, a_new_file_has_all_commands_and_asking_seals_nothing)
+{
+	ASSERT_EQ(ALL, seal(self->fd, 0, ~0ULL));
+	ASSERT_EQ(ALL, seal(self->fd, 0, ALL));
+}
+
+TEST_F(seal, commands_that_are_not_kept_are_refused_and_no_others)
+{
+	unsigned int kept, nr;
+
+	for (kept = 0; kept < NR_COMMANDS; kept++) {
+		int fd = pool_open();
+
+		ASSERT_GE(fd, 0);
+		ASSERT_EQ(1LL << kept, seal(fd, 0, 1ULL << kept));
+		for (nr = 0; nr < NR_COMMANDS; nr++) {
+			ASSERT_EQ(nr == kept ? -EINVAL : -EACCES, try_command(fd, nr)) {
+				TH_LOG("command %u, kept %u", nr, kept);
+			}
+		}
+		ASSERT_EQ(-ENOTTY, try_command(fd, NR_COMMANDS));
+		ASSERT_EQ(0, close(fd));
+	}
+}
+
+TEST_F(seal, a_process_that_resets_needs_no_more)
+{
+	ASSERT_EQ(SLOTPOOL_SEAL_KEEP(SLOTPOOL_RESET),
+		  seal(self->fd, SLOTPOOL_SEAL_MMAP, SLOTPOOL_SEAL_KEEP(SLOTPOOL_RESET)));
+	self->base[0] = 'x';
+	ASSERT_EQ(PAGE, pool_reset(self->fd, 0));
+	ASSERT_EQ(0, self->base[0]);
+	ASSERT_EQ(-EACCES, pool_free(self->fd, 0));
+	ASSERT_EQ(-EACCES, pool_alloc_any(self->fd));
+}
+
+TEST_F(seal, nothing_is_unsealed)
+{
+	uint64_t left = ALL & ~SLOTPOOL_SEAL_KEEP(SLOTPOOL_IMAGE);
+
+	ASSERT_EQ(left, seal(self->fd, 0, left));
+	ASSERT_EQ(left, seal(self->fd, 0, ~0ULL));
+	left &= ~SLOTPOOL_SEAL_KEEP(SLOTPOOL_EXPORT);
+	ASSERT_EQ(left, seal(self->fd, 0, ~SLOTPOOL_SEAL_KEEP(SLOTPOOL_EXPORT)));
+	ASSERT_EQ(-EACCES, try_command(self->fd, _IOC_NR(SLOTPOOL_IMAGE)));
+	ASSERT_EQ(-EACCES, try_command(self->fd, _IOC_NR(SLOTPOOL_EXPORT)));
+	left &= ~SLOTPOOL_SEAL_KEEP(SLOTPOOL_SEAL);
+	ASSERT_EQ(left, seal(self->fd, 0, left));
+	ASSERT_EQ(-EACCES, seal(self->fd, 0, ~0ULL));
+}
+
+TEST_F(seal, new_mappings_are_refused_and_old_ones_work)
+{
+	ASSERT_EQ(ALL, seal(self->fd, SLOTPOOL_SEAL_MMAP, ~0ULL));
+	errno = 0;
+	ASSERT_EQ(MAP_FAILED, pool_map(self->fd, 0, 1));
+	ASSERT_EQ(EACCES, errno);
+	/* Without the flag it stays as it is. */
+	ASSERT_EQ(ALL, seal(self->fd, 0, ~0ULL));
+	ASSERT_EQ(MAP_FAILED, pool_map(self->fd, 0, 1));
+
+	memset(self->base, 'x', SLOT);
+	ASSERT_EQ(SLOT, pool_reset(self->fd, 0));
+	ASSERT_EQ(0, self->base[SLOT - 1]);
+	ASSERT_EQ(1, pool_alloc_any(self->fd));
+	self->base[STRIDE] = 'y';
+	ASSERT_EQ(SIGSEGV, segv_write(self->base + 2 * STRIDE));
+}
+
+TEST_F(seal, other_files_are_not_affected)
+{
+	int fd = pool_open();
+	char *base;
+
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(0, seal(self->fd, SLOTPOOL_SEAL_MMAP, 0));
+	ASSERT_EQ(ALL, seal(fd, 0, ~0ULL));
+	base = pool_map(fd, 0, 1);
+	ASSERT_NE(MAP_FAILED, base);
+	ASSERT_EQ(1, pool_alloc_any(fd));
+	ASSERT_EQ(0, munmap(base, STRIDE));
+	ASSERT_EQ(0, close(fd));
+}
+
+TEST_F(seal, the_next_process_finds_the_file_sealed)
+{
+	uint64_t kept = SLOTPOOL_SEAL_KEEP(SLOTPOOL_FREE) | SLOTPOOL_SEAL_KEEP(SLOTPOOL_INFO);
+	int fd = pool_open();
+	int status;
+	pid_t child;
+
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(kept, seal(fd, SLOTPOOL_SEAL_MMAP, kept));
+	/* Nothing is mapped or allocated: the file is the child's now. */
+	child = fork();
+	ASSERT_NE(-1, child);
+	if (!child)
+		_exit(pool_map(fd, 0, 1) != MAP_FAILED || errno != EACCES ||
+		      pool_alloc_any(fd) != -EACCES || pool_free(fd, 0) != -ENOENT);
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	ASSERT_EQ(0, status);
+	ASSERT_EQ(0, close(fd));
+}
+
+TEST_HARNESS_MAIN
