@@ -2,6 +2,11 @@
 /*
  * Sealing: what a file can't be used for any more.
  */
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+
 #include "pool.h"
 #include "segv.h"
 #include "kselftest_harness.h"
@@ -161,6 +166,71 @@ TEST_F(seal, the_next_process_finds_the_file_sealed)
 	ASSERT_EQ(child, waitpid(child, &status, 0));
 	ASSERT_EQ(0, status);
 	ASSERT_EQ(0, close(fd));
+}
+
+/* Kills the process at any other system call; returns success. */
+static bool allow_only_the_request_cycle(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 5, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 5),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SLOTPOOL_RESET, 2, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SLOTPOOL_FREE, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SLOTPOOL_ALLOC, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+	};
+	struct sock_fprog program = { ARRAY_SIZE(filter), filter };
+
+	return !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) &&
+	       !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+/* From the first touch of a cold slot on; exits with the number of a failure. */
+static void handle_requests(void)
+{
+	int fd = pool_open();
+	char *base = pool_map(fd, 0, NR_SLOTS);
+	int slot = pool_alloc_key(fd, 1);
+	int i;
+
+	if (fd < 0 || base == MAP_FAILED || slot < 0)
+		_exit(1);
+	if (!allow_only_the_request_cycle())
+		_exit(errno == EINVAL ? KSFT_SKIP : 2);
+	for (i = 0; i < 100; i++) {
+		memset(base + slot * STRIDE, 'x', SLOT);
+		if (pool_reset(fd, slot) != SLOT || base[slot * STRIDE])
+			_exit(3);
+		base[slot * STRIDE] = 'y';
+		if (pool_free(fd, slot) != SLOT)
+			_exit(5);
+		slot = pool_alloc_key(fd, 1);
+		if (slot < 0 || base[slot * STRIDE])
+			_exit(6);
+	}
+	_exit(0);
+}
+
+TEST(the_request_cycle_needs_no_system_call_but_its_commands)
+{
+	int status;
+	pid_t child;
+
+	pool_unload();
+	ASSERT_EQ(0, pool_load(GEOMETRY));
+	child = fork();
+	ASSERT_NE(-1, child);
+	if (!child)
+		handle_requests();
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	ASSERT_EQ(0, pool_unload());
+	ASSERT_TRUE(WIFEXITED(status));
+	if (WEXITSTATUS(status) == KSFT_SKIP)
+		SKIP(return, "this kernel has no seccomp");
+	ASSERT_EQ(0, WEXITSTATUS(status));
 }
 
 TEST_HARNESS_MAIN
