@@ -496,8 +496,11 @@ static noinline void slot_sift(struct slot *slot, bool sampled)
 	}
 }
 
-/* Makes the slot read as its image again by copying it over what is kept. */
-static void slot_restore(struct slot *slot)
+/*
+ * Makes the slot read as its image again by copying it over what is kept. With
+ * @unmap nobody can write to it any more once it does.
+ */
+static void slot_restore(struct slot *slot, bool unmap)
 {
 	bool sampled = false;
 
@@ -506,6 +509,9 @@ static void slot_restore(struct slot *slot)
 	/* Most of the time there is nothing to find out. */
 	if (unlikely(slot->first_life || slot->decay.watching))
 		sampled = slot_learn(slot);
+	/* After its entries have told what was written, before a page is new. */
+	if (unlikely(unmap))
+		slot_unmap(slot);
 	if (unlikely(sampled) || !slot_refill(slot))
 		slot_sift(slot, sampled);
 	if (unlikely(decay_due(&slot->decay, slot->nr_pages)) &&
@@ -625,7 +631,7 @@ void slot_reset(struct slot *slot)
 		return;
 	}
 	slot_trim(slot);
-	slot_restore(slot);
+	slot_restore(slot, false);
 }
 
 static void slot_disown(struct slot *slot)
@@ -653,12 +659,10 @@ void slot_vacate(struct slot *slot)
 	lockdep_assert_held(&slot->lock);
 
 	slot_disown(slot);
-	slot_restore(slot);
-	if (slot->memory->strict) {
-		slot_unmap(slot);
-		/* Where faults tell what is touched, each page has to fault. */
+	slot_restore(slot, slot->memory->strict);
+	/* Where faults tell what is touched, each page has to fault. */
+	if (slot->memory->strict)
 		slot->remap = MAPPING_HAS_DIRTY_BITS || !slot->decay.watching;
-	}
 }
 
 /**
