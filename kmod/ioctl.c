@@ -301,7 +301,9 @@ static struct image *ioctl_image_of_memory(struct client *client,
 	    argument->slot || argument->nr_ranges > SLOTPOOL_IMAGE_MAX_RANGES)
 		return ERR_PTR(-EINVAL);
 	if (argument->nr_ranges) {
-		ranges = kvmalloc_array(argument->nr_ranges, sizeof(*ranges), GFP_KERNEL_ACCOUNT);
+		/* As for the image's own memory: nobody is killed for it. */
+		ranges = kvmalloc_array(argument->nr_ranges, sizeof(*ranges),
+					GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 		if (!ranges)
 			return ERR_PTR(-ENOMEM);
 		err = -EFAULT;
@@ -555,7 +557,7 @@ static __always_inline int ioctl_get(const struct ioctl_format *format, u64 __us
 	u32 i;
 
 	if (!user_access_begin(user, size))
-		return -EFAULT;
+		return ioctl_get_error(format, (u32 __user *)user);
 #pragma GCC unroll 8
 	for (i = 0; i < format->nr_words; i++)
 		unsafe_get_user(words[i], &user[i], fault);
@@ -661,6 +663,9 @@ static int (*const ioctl_commands[])(struct client *client, u64 __user *user) = 
 	[_IOC_NR(SLOTPOOL_RELEASE)] = ioctl_command_release,
 	[_IOC_NR(SLOTPOOL_SEAL)] = ioctl_command_seal,
 };
+
+/* ioctl_seal() leaves no command out. */
+static_assert(ARRAY_SIZE(ioctl_commands) == _IOC_NR(SLOTPOOL_SEAL) + 1);
 
 /**
  * ioctl_run() - run a command
