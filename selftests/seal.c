@@ -2,6 +2,7 @@
 /*
  * Sealing: what a file can't be used for any more.
  */
+#include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
@@ -172,6 +173,9 @@ TEST_F(seal, the_next_process_finds_the_file_sealed)
 static bool allow_only_the_request_cycle(void)
 {
 	struct sock_filter filter[] = {
+		/* Numbers mean other calls for 32-bit callers. */
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 0, 8),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 5, 0),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 5),

@@ -1,0 +1,723 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Two at once: what one thread does for a number of rounds, while another, its
+ * rival, does something to the same thing over and over.
+ *
+ * Whatever the order, some things hold. Who finds that one doesn't says which.
+ */
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <time.h>
+
+#include "pool.h"
+#include "random.h"
+#include "segv.h"
+#include "kselftest_harness.h"
+
+#define PAGE 4096L
+#define NR_PAGES 8
+#define SLOT (16 * PAGE)
+#define STRIDE (2 * SLOT)
+#define NR_SLOTS 4
+#define GEOMETRY "nr_slots=4 slot_size=64K nr_shards=1 "
+/* Whichever comes first: emulated machines are slow. */
+#define ROUNDS 2000
+#define SECONDS 4
+
+struct race {
+	const char *_Atomic broken;
+	int fd;
+	/* A second client of this process, or a second mapping */
+	int other_fd;
+	char *base, *other_base;
+	int images[2];
+	uint64_t seed;
+	struct timespec start;
+	atomic_uint phase;
+	atomic_uint_least64_t written[NR_PAGES];
+	atomic_int published;
+	atomic_bool over;
+	void (*rival)(struct race *race);
+	atomic_int result;
+};
+
+/* Says that something doesn't hold that must, and what was seen instead. */
+static void broke(struct race *race, const char *rule, int result)
+{
+	race->result = result;
+	race->broken = rule;
+}
+
+static void handle_signals(void)
+{
+	struct sigaction action = { .sa_handler = segv_handler };
+
+	sigaction(SIGSEGV, &action, NULL);
+	sigaction(SIGBUS, &action, NULL);
+}
+
+/* Other than those of segv.h these leave the handlers alone, which all share. */
+static int try_read(const char *address)
+{
+	if (sigsetjmp(segv_return, 1))
+		return -EFAULT;
+	return *(volatile const unsigned char *)address;
+}
+
+static int try_write(char *address, char value)
+{
+	if (sigsetjmp(segv_return, 1))
+		return -EFAULT;
+	*(volatile char *)address = value;
+	return 0;
+}
+
+/* Whether what was read is one of two values, or couldn't be. */
+static bool is_one_of(int value, char first, char second)
+{
+	return value == -EFAULT || value == first || value == second;
+}
+
+static void *run_rival(void *argument)
+{
+	struct race *race = argument;
+
+	while (!race->over)
+		race->rival(race);
+	return NULL;
+}
+
+FIXTURE(races)
+{
+	struct race race;
+	pthread_t thread;
+};
+
+FIXTURE_SETUP(races)
+{
+	self->race.seed = random_seed();
+	TH_LOG("SLOTPOOL_SEED=%#llx", (unsigned long long)self->race.seed);
+	handle_signals();
+	self->race.fd = -1;
+	self->race.other_fd = -1;
+	pool_unload();
+}
+
+static void load(struct __test_metadata *_metadata, struct race *race, const char *parameters)
+{
+	static const char bytes[2] = { '1', '2' };
+	char text[256];
+	int i;
+
+	snprintf(text, sizeof(text), GEOMETRY "%s", parameters);
+	ASSERT_EQ(0, pool_load(text));
+	race->fd = pool_open();
+	race->other_fd = pool_open();
+	ASSERT_GE(race->fd, 0);
+	ASSERT_GE(race->other_fd, 0);
+	race->base = pool_map(race->fd, 0, NR_SLOTS);
+	ASSERT_NE(MAP_FAILED, race->base);
+	for (i = 0; i < 2; i++) {
+		char image[NR_PAGES * PAGE];
+		struct slotpool_image_range range = {
+			.length = sizeof(image),
+			.address = (uintptr_t)image,
+		};
+
+		memset(image, bytes[i], sizeof(image));
+		race->images[i] = pool_image_of_memory(race->fd, sizeof(image), &range, 1);
+		ASSERT_GT(race->images[i], 0);
+	}
+}
+
+static void begin(struct __test_metadata *_metadata, struct race *race, pthread_t *thread,
+		  void (*rival)(struct race *race))
+{
+	race->rival = rival;
+	clock_gettime(CLOCK_MONOTONIC, &race->start);
+	ASSERT_EQ(0, pthread_create(thread, NULL, run_rival, race));
+}
+
+static bool goes_on(const struct race *race, int round)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return !race->broken && round < ROUNDS && now.tv_sec < race->start.tv_sec + SECONDS;
+}
+
+static void end(struct __test_metadata *_metadata, struct race *race, pthread_t thread)
+{
+	race->over = true;
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	ASSERT_EQ(NULL, race->broken) {
+		TH_LOG("broken: %s (%d)", race->broken, race->result);
+	}
+}
+
+FIXTURE_TEARDOWN(races)
+{
+	if (self->race.base)
+		EXPECT_EQ(0, munmap(self->race.base, NR_SLOTS * STRIDE));
+	close(self->race.fd);
+	close(self->race.other_fd);
+	EXPECT_TRUE(pool_is_idle());
+	EXPECT_EQ(0, pool_unload());
+}
+
+static void write_slot_0(struct race *race)
+{
+	try_write(race->base + random_next(&race->seed) % NR_PAGES * PAGE, 'A');
+}
+
+TEST_F_TIMEOUT(races, a_fault_and_a_free, 120)
+{
+	struct race *race = &self->race;
+	int i;
+
+	load(_metadata, race, "reserve_pages=64");
+	begin(_metadata, race, &self->thread, write_slot_0);
+	for (i = 0; goes_on(race, i); i++) {
+		int64_t held;
+
+		ASSERT_EQ(0, pool_alloc_exact(race->fd, 0));
+		if (i % 4 == 0)
+			sched_yield();
+		held = pool_free_flags(race->fd, 0, SLOTPOOL_FREE_DECOMMIT);
+		ASSERT_EQ(0, held);
+		if (pool_stat(race->fd).held_pages)
+			broke(race, "an emptied slot that nobody owns holds nothing", i);
+	}
+	end(_metadata, race, self->thread);
+}
+
+static void use_slot_0_as_first_client(struct race *race)
+{
+	char *page = race->base + random_next(&race->seed) % NR_PAGES * PAGE;
+	int value = try_read(page);
+
+	if (!is_one_of(value, 0, 'A'))
+		broke(race, "the first client reads zeros or what it wrote", value);
+	try_write(page, 'A');
+}
+
+TEST_F_TIMEOUT(races, a_fault_and_a_change_of_client, 120)
+{
+	struct race *race = &self->race;
+	int i, page;
+
+	load(_metadata, race, "reserve_pages=64");
+	race->other_base = pool_map(race->other_fd, 0, 1);
+	ASSERT_NE(MAP_FAILED, race->other_base);
+	begin(_metadata, race, &self->thread, use_slot_0_as_first_client);
+	for (i = 0; goes_on(race, i); i++) {
+		ASSERT_EQ(0, pool_alloc_exact(race->other_fd, 0));
+		for (page = 0; page < NR_PAGES; page++) {
+			int value = try_read(race->other_base + page * PAGE);
+
+			if (value)
+				broke(race, "the second client finds zeros", value);
+			race->other_base[page * PAGE] = 'B';
+		}
+		ASSERT_EQ(NR_PAGES * PAGE, pool_free(race->other_fd, 0));
+		ASSERT_EQ(0, pool_alloc_exact(race->fd, 0));
+		if (i % 4 == 0)
+			sched_yield();
+		ASSERT_LE(0, pool_free(race->fd, 0));
+	}
+	end(_metadata, race, self->thread);
+	ASSERT_EQ(0, munmap(race->other_base, STRIDE));
+}
+
+TEST_F_TIMEOUT(races, a_fault_and_a_change_of_image, 120)
+{
+	struct race *race = &self->race;
+	int i, page;
+
+	load(_metadata, race, "reserve_pages=64");
+	begin(_metadata, race, &self->thread, write_slot_0);
+	for (i = 0; goes_on(race, i); i++) {
+		struct slotpool_alloc alloc = {
+			.flags = SLOTPOOL_ALLOC_EXACT | SLOTPOOL_ALLOC_IMAGE,
+			.image = race->images[i % 2],
+		};
+
+		ASSERT_EQ(0, pool_alloc(race->fd, alloc));
+		for (page = 0; page < NR_PAGES; page++) {
+			/* Nobody writes to its end. */
+			int value = try_read(race->base + page * PAGE + PAGE - 1);
+
+			if (value != (i % 2 ? '2' : '1'))
+				broke(race, "a slot reads as its image", value);
+		}
+		ASSERT_LE(0, pool_free(race->fd, 0));
+	}
+	end(_metadata, race, self->thread);
+}
+
+static void read_slot_0_through_the_second_mapping(struct race *race)
+{
+	unsigned int page = random_next(&race->seed) % NR_PAGES;
+	unsigned int phase = race->phase;
+	uint64_t written = race->written[page];
+	volatile uint64_t *address = (uint64_t *)(race->other_base + page * PAGE);
+	uint64_t value;
+
+	/* Odd while the slot becomes new */
+	if (phase % 2)
+		return;
+	if (sigsetjmp(segv_return, 1))
+		return;
+	value = *address;
+	if (value < written && race->phase == phase)
+		broke(race, "what was written is read through every mapping", page);
+}
+
+TEST_F_TIMEOUT(races, a_read_and_a_write_fault_of_a_page_mapped_twice, 120)
+{
+	struct race *race = &self->race;
+	int i, page;
+
+	load(_metadata, race, "reserve_pages=64");
+	race->other_base = pool_map(race->fd, 0, 1);
+	ASSERT_NE(MAP_FAILED, race->other_base);
+	race->phase = 1;
+	begin(_metadata, race, &self->thread, read_slot_0_through_the_second_mapping);
+	for (i = 1; goes_on(race, i); i++) {
+		ASSERT_EQ(0, pool_alloc_exact(race->fd, 0));
+		for (page = 0; page < NR_PAGES; page++)
+			race->written[page] = 0;
+		race->phase++;
+		for (page = 0; page < NR_PAGES; page++) {
+			*(volatile uint64_t *)(race->base + page * PAGE) = i;
+			race->written[page] = i;
+		}
+		for (page = 0; page < NR_PAGES; page++) {
+			if (*(volatile uint64_t *)(race->other_base + page * PAGE) != (uint64_t)i)
+				broke(race, "both mappings show the same", page);
+		}
+		race->phase++;
+		ASSERT_EQ(0, pool_free_flags(race->fd, 0, SLOTPOOL_FREE_DECOMMIT));
+	}
+	end(_metadata, race, self->thread);
+	ASSERT_EQ(0, munmap(race->other_base, STRIDE));
+}
+
+TEST_F_TIMEOUT(races, a_fault_and_a_resize, 120)
+{
+	struct race *race = &self->race;
+	int i, page;
+
+	load(_metadata, race, "reserve_pages=64");
+	ASSERT_EQ(0, pool_alloc_exact(race->fd, 0));
+	begin(_metadata, race, &self->thread, write_slot_0);
+	for (i = 0; goes_on(race, i); i++) {
+		ASSERT_LE(0, pool_resize(race->fd, 0, 0, 0));
+		for (page = 0; page < NR_PAGES; page++) {
+			int value = try_read(race->base + page * PAGE);
+
+			if (value != -EFAULT)
+				broke(race, "nothing above the limit can be read", value);
+		}
+		if (pool_stat(race->fd).held_pages)
+			broke(race, "nothing above the limit is held", i);
+		ASSERT_EQ(0, pool_resize(race->fd, 0, 0, SLOT));
+		if (i % 4 == 0)
+			sched_yield();
+	}
+	end(_metadata, race, self->thread);
+	ASSERT_LE(0, pool_free(race->fd, 0));
+}
+
+TEST_F_TIMEOUT(races, a_reset_and_a_thread_that_writes, 120)
+{
+	struct race *race = &self->race;
+	int i;
+
+	load(_metadata, race, "reserve_pages=64 keep_bytes=16K");
+	race->other_base = pool_map(race->other_fd, 2, 1);
+	ASSERT_NE(MAP_FAILED, race->other_base);
+	ASSERT_EQ(0, pool_alloc_exact(race->fd, 0));
+	ASSERT_EQ(1, pool_alloc_exact(race->fd, 1));
+	ASSERT_EQ(2, pool_alloc_exact(race->other_fd, 2));
+	memset(race->base + STRIDE, 'n', NR_PAGES * PAGE);
+	memset(race->other_base, 'o', NR_PAGES * PAGE);
+	begin(_metadata, race, &self->thread, write_slot_0);
+	for (i = 0; goes_on(race, i); i++) {
+		ASSERT_LE(0, pool_reset(race->fd, 0));
+		if (i % 100 == 0 &&
+		    !(pool_all_bytes(race->base + STRIDE, NR_PAGES * PAGE, 'n') &&
+		      pool_all_bytes(race->other_base, NR_PAGES * PAGE, 'o')))
+			broke(race, "no other slot changes", i);
+	}
+	end(_metadata, race, self->thread);
+	ASSERT_LE(0, pool_reset(race->fd, 0));
+	ASSERT_TRUE(pool_all_bytes(race->base, SLOT, 0));
+	ASSERT_TRUE(pool_all_bytes(race->base + STRIDE, NR_PAGES * PAGE, 'n'));
+	ASSERT_TRUE(pool_all_bytes(race->other_base, NR_PAGES * PAGE, 'o'));
+	ASSERT_EQ(0, pool_free_flags(race->fd, 0, SLOTPOOL_FREE_DECOMMIT));
+	ASSERT_EQ(0, pool_free_flags(race->fd, 1, SLOTPOOL_FREE_DECOMMIT));
+	ASSERT_EQ(0, munmap(race->other_base, STRIDE));
+}
+
+/* Writes to the slot until it is told to stop, and says when it has. */
+static void write_until_stopped(struct race *race)
+{
+	if (race->phase == 1) {
+		race->phase = 2;
+		while (race->phase == 2 && !race->over)
+			sched_yield();
+	}
+	try_write(race->base, 'w');
+}
+
+TEST_F_TIMEOUT(races, a_free_in_a_strict_pool_and_a_thread_that_writes, 120)
+{
+	struct race *race = &self->race;
+	int i;
+
+	load(_metadata, race, "reserve_pages=64 strict=1");
+	begin(_metadata, race, &self->thread, write_until_stopped);
+	for (i = 0; goes_on(race, i); i++) {
+		ASSERT_EQ(0, pool_alloc_key(race->fd, 1));
+		if (try_read(race->base) != 0)
+			broke(race, "a write during FREE is gone", i);
+		memset(race->base, 'm', NR_PAGES * PAGE);
+		race->phase = 0;
+		sched_yield();
+		ASSERT_LE(0, pool_free(race->fd, 0));
+		race->phase = 1;
+		while (race->phase != 2)
+			sched_yield();
+	}
+	end(_metadata, race, self->thread);
+}
+
+/* Uses slots of any of three affinities. */
+static void use_slots(struct race *race)
+{
+	int slot = pool_alloc_key(race->fd, random_next(&race->seed) % 3);
+	int page;
+
+	if (slot < 0) {
+		broke(race, "there is a slot for two threads", slot);
+		return;
+	}
+	for (page = 0; page < NR_PAGES; page++) {
+		char *address = race->base + slot * STRIDE + page * PAGE;
+
+		if (*address)
+			broke(race, "a slot starts with zeros", *address);
+		*address = 'A' + slot;
+	}
+	for (page = 0; page < NR_PAGES; page++) {
+		char *address = race->base + slot * STRIDE + page * PAGE;
+
+		if (*address != 'A' + slot)
+			broke(race, "a slot in use keeps what was written", *address);
+	}
+	if (pool_free(race->fd, slot) < 0)
+		broke(race, "a slot in use can be freed", slot);
+}
+
+static void purge_everything(struct race *race)
+{
+	if (pool_purge(race->fd, 0, 0, 0) < 0)
+		broke(race, "a purge works", 0);
+}
+
+TEST_F_TIMEOUT(races, a_purge_and_an_allocation, 120)
+{
+	struct race *race = &self->race;
+	int i;
+
+	load(_metadata, race, "reserve_pages=64");
+	begin(_metadata, race, &self->thread, purge_everything);
+	for (i = 0; goes_on(race, i); i++)
+		use_slots(race);
+	end(_metadata, race, self->thread);
+}
+
+TEST_F_TIMEOUT(races, two_allocations, 120)
+{
+	struct race *race = &self->race;
+	struct race mine;
+	int i;
+
+	load(_metadata, race, "reserve_pages=64");
+	begin(_metadata, race, &self->thread, use_slots);
+	mine = *race;
+	mine.seed++;
+	for (i = 0; goes_on(race, i) && !mine.broken; i++)
+		use_slots(&mine);
+	if (mine.broken)
+		broke(race, mine.broken, mine.result);
+	end(_metadata, race, self->thread);
+}
+
+static void shrink_caches(struct race *race)
+{
+	if (!put_text("/proc/sys/vm/drop_caches", "2"))
+		broke(race, "caches can be dropped", errno);
+}
+
+TEST_F_TIMEOUT(races, the_shrinker_and_allocations, 120)
+{
+	struct race *race = &self->race;
+	int i;
+
+	load(_metadata, race, "reserve_pages=0");
+	begin(_metadata, race, &self->thread, shrink_caches);
+	for (i = 0; goes_on(race, i); i++)
+		use_slots(race);
+	end(_metadata, race, self->thread);
+}
+
+static void make_and_release_an_image(struct race *race)
+{
+	char image[PAGE];
+	struct slotpool_image_range range = {
+		.length = sizeof(image),
+		.address = (uintptr_t)image,
+	};
+	int handle;
+
+	memset(image, 'i', sizeof(image));
+	handle = pool_image_of_memory(race->fd, PAGE, &range, 1);
+	if (handle < 0) {
+		broke(race, "an image can be made", handle);
+		return;
+	}
+	race->published = handle;
+	if (random_next(&race->seed) % 2)
+		sched_yield();
+	if (pool_release(race->fd, handle) < 0)
+		broke(race, "an image can be released", handle);
+}
+
+TEST_F_TIMEOUT(races, the_release_of_an_image_and_an_allocation, 120)
+{
+	struct race *race = &self->race;
+	int i;
+
+	load(_metadata, race, "reserve_pages=64");
+	begin(_metadata, race, &self->thread, make_and_release_an_image);
+	for (i = 0; goes_on(race, i); i++) {
+		int handle = race->published;
+		int slot = pool_alloc_image(race->fd, handle);
+		int value;
+
+		if (slot == -ENOENT)
+			continue;
+		ASSERT_LE(0, slot);
+		/* The handle may have been an earlier image's. */
+		value = try_read(race->base + slot * STRIDE + i % PAGE);
+		if (value != 'i' && value != '1' && value != '2')
+			broke(race, "a slot reads as its image", value);
+		race->base[slot * STRIDE] = 'w';
+		ASSERT_LE(0, pool_free_flags(race->fd, slot, i % 2 ? 0 : SLOTPOOL_FREE_DECOMMIT));
+	}
+	end(_metadata, race, self->thread);
+}
+
+static void change_n(struct race *race)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", (unsigned int)(random_next(&race->seed) % 6));
+	if (!put_text(POOL_ATTRIBUTES "max_unused_warm_slots", text))
+		broke(race, "N can be written", errno);
+	snprintf(text, sizeof(text), "%u", (unsigned int)(random_next(&race->seed) % 16 * PAGE));
+	if (!put_text(POOL_ATTRIBUTES "max_unused_warm_bytes", text))
+		broke(race, "the bound of idle bytes can be written", errno);
+}
+
+TEST_F_TIMEOUT(races, a_change_of_n_and_allocations, 120)
+{
+	struct race *race = &self->race;
+	int i;
+
+	load(_metadata, race, "reserve_pages=64");
+	begin(_metadata, race, &self->thread, change_n);
+	for (i = 0; goes_on(race, i); i++)
+		use_slots(race);
+	end(_metadata, race, self->thread);
+}
+
+/* The descriptor is closed at any moment, and is another file's a moment later. */
+static void map_what_is_open(struct race *race)
+{
+	char *map = mmap(NULL, STRIDE, PROT_READ | PROT_WRITE, MAP_SHARED, race->published, 0);
+	int value;
+
+	if (map == MAP_FAILED)
+		return;
+	value = try_read(map);
+	if (!is_one_of(value, 0, 'm'))
+		broke(race, "a mapping shows its client's slot", value);
+	try_write(map, 'm');
+	munmap(map, STRIDE);
+}
+
+TEST_F_TIMEOUT(races, a_mapping_and_a_close, 120)
+{
+	struct race *race = &self->race;
+	int i;
+
+	load(_metadata, race, "reserve_pages=64");
+	race->published = -1;
+	begin(_metadata, race, &self->thread, map_what_is_open);
+	for (i = 0; goes_on(race, i); i++) {
+		int fd = pool_open();
+
+		ASSERT_GE(fd, 0);
+		/* A mapping of the last file may still have the slot. */
+		if (i % 2)
+			pool_alloc_exact(fd, 0);
+		race->published = fd;
+		if (i % 4 == 0)
+			sched_yield();
+		ASSERT_EQ(0, close(fd));
+	}
+	end(_metadata, race, self->thread);
+}
+
+static void *touch_all_slots(void *argument)
+{
+	char *base = argument;
+	unsigned int i;
+
+	for (i = 0;; i++)
+		try_write(base + i % NR_SLOTS * STRIDE + i / NR_SLOTS % NR_PAGES * PAGE, 'x');
+	return NULL;
+}
+
+/* A process that ends while its other threads fault. */
+static void end_while_faulting(unsigned int yields)
+{
+	int fd = pool_open();
+	char *base = pool_map(fd, 0, NR_SLOTS);
+	pthread_t thread;
+	unsigned int i;
+
+	if (fd < 0 || base == MAP_FAILED)
+		_exit(1);
+	for (i = 0; i < NR_SLOTS; i++) {
+		if (pool_alloc_any(fd) < 0)
+			_exit(2);
+	}
+	for (i = 0; i < 3; i++) {
+		if (pthread_create(&thread, NULL, touch_all_slots, base))
+			_exit(3);
+	}
+	for (i = 0; i < yields; i++)
+		sched_yield();
+	_exit(0);
+}
+
+TEST_F_TIMEOUT(races, an_exit_and_faults, 120)
+{
+	struct race *race = &self->race;
+	int i, status;
+
+	ASSERT_EQ(0, pool_load(GEOMETRY "reserve_pages=16"));
+	clock_gettime(CLOCK_MONOTONIC, &race->start);
+	for (i = 0; goes_on(race, i); i++) {
+		pid_t child = fork();
+
+		ASSERT_NE(-1, child);
+		if (!child)
+			end_while_faulting(random_next(&race->seed) % 200);
+		ASSERT_EQ(child, waitpid(child, &status, 0));
+		ASSERT_EQ(0, status);
+		ASSERT_TRUE(pool_is_idle());
+	}
+}
+
+/* Uses the pool whenever there is one. */
+static void use_a_pool_that_comes_and_goes(struct race *race)
+{
+	int fd = pool_open();
+	char *base;
+
+	if (fd < 0) {
+		/* The device has no driver, or no node. */
+		if (errno != ENOENT && errno != ENODEV && errno != ENXIO)
+			broke(race, "there is a pool or none", errno);
+		return;
+	}
+	base = pool_map(fd, 0, 1);
+	if (base == MAP_FAILED || pool_alloc_exact(fd, 0) || try_write(base, 'u'))
+		broke(race, "a pool that could be opened works", errno);
+	if (base != MAP_FAILED)
+		munmap(base, STRIDE);
+	close(fd);
+}
+
+TEST_F_TIMEOUT(races, an_unload_and_an_open, 120)
+{
+	struct race *race = &self->race;
+	int i, nr_unloaded = 0;
+
+	ASSERT_EQ(0, pool_load(GEOMETRY "reserve_pages=16"));
+	begin(_metadata, race, &self->thread, use_a_pool_that_comes_and_goes);
+	for (i = 0; goes_on(race, i) || !nr_unloaded; i++) {
+		int err = pool_unload();
+
+		if (err) {
+			ASSERT_TRUE(err == -EAGAIN || err == -EBUSY) {
+				TH_LOG("unload: %s", strerror(-err));
+			}
+			sched_yield();
+			continue;
+		}
+		nr_unloaded++;
+		ASSERT_EQ(0, pool_load(GEOMETRY "reserve_pages=16"));
+	}
+	end(_metadata, race, self->thread);
+	ASSERT_GT(nr_unloaded, 0);
+}
+
+/* What the other process had allocated decides when the file can be taken over. */
+static void take_the_file_over(struct race *race)
+{
+	int slot = pool_alloc_any(race->other_fd);
+
+	if (slot == -EPERM || slot == -ENOSPC)
+		return;
+	if (slot < 0 || pool_free_flags(race->other_fd, slot, SLOTPOOL_FREE_DECOMMIT))
+		broke(race, "who has the file can use it or is told that it can't", slot);
+}
+
+TEST_F_TIMEOUT(races, the_end_of_a_process_and_the_next_use_of_its_file, 120)
+{
+	struct race *race = &self->race;
+	int i, status;
+
+	load(_metadata, race, "reserve_pages=64");
+	begin(_metadata, race, &self->thread, take_the_file_over);
+	for (i = 0; goes_on(race, i); i++) {
+		pid_t child = fork();
+
+		ASSERT_NE(-1, child);
+		if (!child) {
+			char *base = pool_map(race->other_fd, 0, NR_SLOTS);
+			int slot = pool_alloc_any(race->other_fd);
+
+			if (slot >= 0 && base != MAP_FAILED)
+				base[slot * STRIDE] = 'c';
+			if (slot >= 0)
+				pool_free(race->other_fd, slot);
+			/* With a mapping */
+			_exit(0);
+		}
+		ASSERT_EQ(child, waitpid(child, &status, 0));
+		ASSERT_EQ(0, status);
+	}
+	end(_metadata, race, self->thread);
+	ASSERT_EQ(0, pool_alloc_exact(race->other_fd, 0));
+	ASSERT_EQ(0, pool_free_flags(race->other_fd, 0, SLOTPOOL_FREE_DECOMMIT));
+}
+
+TEST_HARNESS_MAIN
