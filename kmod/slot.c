@@ -782,8 +782,7 @@ static void slot_remap(struct slot *slot, struct vm_fault *vmf)
 	pgoff_t vma_end = vma_first + vma_pages(vma);
 	unsigned long first = vma_first > slot->first ? vma_first - slot->first : 0;
 	unsigned long end = vma_end > slot->first ? vma_end - slot->first : 0;
-	unsigned long index;
-	void *page;
+	struct page *page;
 
 	lockdep_assert_held(&slot->lock);
 
@@ -791,9 +790,11 @@ static void slot_remap(struct slot *slot, struct vm_fault *vmf)
 	if (first >= end)
 		return;
 	slot->mapped = true;
-	xa_for_each_range(&slot->by_index, index, page, first, end - 1) {
-		unsigned long offset = slot->first + index - vma_first;
+	list_for_each_entry(page, &slot->pages, lru) {
+		unsigned long offset = slot->first + page->index - vma_first;
 
+		if (page->index < first || page->index >= end)
+			continue;
 		if (mapping_insert_private(vma, vma->vm_start + (offset << PAGE_SHIFT), page) !=
 		    VM_FAULT_NOPAGE)
 			break;
