@@ -4,6 +4,8 @@
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 SERIES := 6.1 6.12
+# Kernels that are built for the tests
+BUILT := debug kcsan
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/slotpool
 SOURCE := $(CACHE)/linux-source-6.1
 BUILD := $(CURDIR)/build
@@ -20,7 +22,8 @@ all: module user
 .PHONY: help
 help:
 	@echo 'make                 module for the running kernel (KDIR) and user space'
-	@echo 'make module          the module; KERNEL=6.1, 6.12 or debug for a kernel of the tests'
+	@echo 'make module          the module; KERNEL=6.1, 6.12, debug or kcsan for a kernel of the'
+	@echo '                     tests'
 	@echo 'make user            library, tool'
 	@echo 'make demo            the demonstration, in a virtual machine; HOST=1 for this'
 	@echo '                     machine, without the module'
@@ -31,6 +34,7 @@ help:
 	@echo '                     TESTS="lifetime errors" for some of selftests/'
 	@echo 'make check-debug     the same, and with each allocation failing once, on a kernel'
 	@echo '                     built with KASAN, lockdep, kmemleak and more'
+	@echo 'make check-races     the tests of many threads on a kernel built with KCSAN'
 	@echo 'make bench           count the instructions of a request cycle, in a virtual machine'
 	@echo 'make mutate          take lines out of the module, one at a time, and see a test fail;'
 	@echo '                     MUTANTS=selftests/mutants/private-zap.patch for some'
@@ -49,6 +53,7 @@ MODULE_KDIR = $(if $(KERNEL),$(CACHE)/linux-$(KERNEL)/headers,$(KDIR))
 
 # On the debug kernel what is undefined in modules is reported.
 KBUILD_linux-debug := CC=gcc-12 UBSAN_SANITIZE=y
+KBUILD_linux-kcsan := CC=gcc-12
 
 MODULE_SOURCES := Kbuild kmod uapi
 # What tests need inside the kernel
@@ -68,7 +73,7 @@ kbuild = mkdir -p $(BUILD)/$(1) && \
 .PHONY: module
 module:
 ifdef KERNEL
-	@$(SETUP) build $(if $(filter debug,$(KERNEL)),debug,kernels)
+	@$(SETUP) build $(or $(filter $(BUILT),$(KERNEL)),kernels)
 endif
 	@test -e $(MODULE_KDIR)/Makefile || { \
 		echo "$(MODULE_KDIR): no kernel headers; install linux-headers-$$(uname -r)," \
@@ -95,7 +100,10 @@ GUEST_TOOLS := slotpoolctl $(EXAMPLES)
 ALL_TESTS := $(basename $(notdir $(wildcard selftests/*.c selftests/*.sh)))
 # Those that only a kernel can run which was built for it
 DEBUG_TESTS := fail_nth
+# Those in which threads or processes meet: each access may wait to see another one
+RACE_TESTS := canaries lifetime oracle policy pressure reserve shortage steady stress
 TESTS_debug := $(ALL_TESTS)
+TESTS_kcsan := $(RACE_TESTS)
 TESTS ?= $(or $(TESTS_$(KERNEL)),$(filter-out $(DEBUG_TESTS),$(ALL_TESTS)))
 unknown_tests = $(filter-out $(ALL_TESTS),$(TESTS))
 # A name is a script, or a program built from a source of that name.
@@ -137,7 +145,7 @@ check-host:
 		echo "@start $$test"; $(BUILD)/selftests/$$test 2>&1; echo "@end $$test $$?"; \
 	done; echo "@done"; } | selftests/vm/tap.sh $(call result,host) $(HOST_TESTS)
 
-.PHONY: check-vm $(addprefix check-vm-,$(SERIES) debug)
+.PHONY: check-vm $(addprefix check-vm-,$(SERIES) $(BUILT))
 check-vm: $(addprefix check-vm-,$(CHECK_SERIES))
 
 .PHONY: selftests
@@ -148,16 +156,16 @@ selftests: user
 	@$(MAKE) -s -C selftests $(filter $(BUILD)/%,$(test_programs))
 
 # What the machine has besides the module that is tested
-.PHONY: $(addprefix guest-,$(SERIES) debug)
-$(addprefix guest-,$(SERIES) debug): guest-%: user
-	@$(if $(filter debug,$*),$(SETUP) debug)
+.PHONY: $(addprefix guest-,$(SERIES) $(BUILT))
+$(addprefix guest-,$(SERIES) $(BUILT)): guest-%: user
+	@$(if $(filter $(BUILT),$*),$(SETUP) $*)
 	@$(call kbuild,$*/modules,$(TEST_MODULE_SOURCES),$(CACHE)/linux-$*/headers)
 	@$(call kbuild,$*-without-dirty-bits,$(MODULE_SOURCES),$(CACHE)/linux-$*/headers,\
 		KCFLAGS=-DSLOTPOOL_WITHOUT_DIRTY_BITS)
 	@install -D -t $(BUILD)/guest/without-dirty-bits $(BUILD)/$*-without-dirty-bits/slotpool.ko
 	@install -D -t $(BUILD)/guest/bin $(addprefix $(BUILD)/userspace/,$(GUEST_TOOLS))
 
-$(addprefix check-vm-,$(SERIES) debug): check-vm-%: selftests guest-%
+$(addprefix check-vm-,$(SERIES) $(BUILT)): check-vm-%: selftests guest-%
 	@$(MAKE) module KERNEL=$*
 	@selftests/vm/run.sh --kernel $* --files $(BUILD)/guest --result $(call result,$*) \
 		$(VM_OPTIONS) -- $(test_programs)
@@ -176,6 +184,10 @@ oracle:
 .PHONY: check-debug
 check-debug:
 	@$(MAKE) check-vm KERNEL=debug
+
+.PHONY: check-races
+check-races:
+	@$(MAKE) check-vm KERNEL=kcsan
 
 MUTANTS ?= $(wildcard selftests/mutants/*.patch)
 

@@ -11,7 +11,7 @@ usage()
 	cat >&2 <<-END
 	usage: ${0##*/} --kernel SERIES [OPTION]... -- PROGRAM...
 
-	  --kernel SERIES   6.1, 6.12 or debug
+	  --kernel SERIES   6.1, 6.12, debug or kcsan
 	  --modules DIR     where the modules were built (build/SERIES)
 	  --files DIR       put the contents of DIR into the machine's /
 	  --result FILE     write "<passed> <failed>" there
@@ -22,7 +22,7 @@ usage()
 	                    instructions that copy or clear more than 8 bytes
 	  --smp CPUS        processors (2)
 	  --mem SIZE        memory (1G)
-	  --timeout SECONDS for the whole run (900; debug 5400)
+	  --timeout SECONDS for the whole run (900; debug and kcsan 5400)
 	  --append WORDS    more for the kernel's command line; NAME=VALUE is in the
 	                    environment of the programs
 
@@ -69,19 +69,26 @@ die()
 	exit 1
 }
 
-if [ "$kernel" = debug ]; then
+case $kernel in
+debug|kcsan)
 	: "${timeout:=5400}"
 	# Without ACPI the kernel finds one CPU in each socket, and it takes the
 	# clocks of several for different. All reports count, not only the first.
 	smp=$smp,sockets=$smp
-	append="tsc=reliable kasan_multi_shot page_poison=1 PROGRAM_TIMEOUT=1800 $append"
-fi
+	# So slow that what is random does less.
+	append="SLOTPOOL_OPERATIONS=50000 PROGRAM_TIMEOUT=1800 $append"
+	append="tsc=reliable kasan_multi_shot page_poison=1 log_buf_len=4M $append"
+	# An access waits so many microseconds for another one, each so many accesses.
+	# Under emulation the other processor may not be running for as long.
+	append="kcsan.udelay_task=1000 kcsan.skip_watch=1000 $append"
+	;;
+esac
 : "${timeout:=900}"
 
 vmlinux=$cache/linux-$kernel/vmlinux
 modules=${modules:-$build/$kernel}
 module=$modules/slotpool.ko
-[ -f "$vmlinux" ] || die "no kernel $kernel; run selftests/vm/setup.sh vm, or debug"
+[ -f "$vmlinux" ] || die "no kernel $kernel; run selftests/vm/setup.sh vm, debug or kcsan"
 [ -f "$module" ] || die "no $module; run make module KERNEL=$kernel"
 
 mkdir -p "$build/vm"

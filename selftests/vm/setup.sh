@@ -10,9 +10,10 @@
 #   linux-<series>/vmlinux	the image, uncompressed, as qemu boots it
 #   linux-<series>/headers	builds external modules
 #   linux-source-6.1		checkers and kselftest headers of that kernel
-#   linux-debug			the same of the kernel that is built from that
-#				source with debug.config, but compressed; a link
-#				to what was built from these versions of the two
+#   linux-debug, linux-kcsan	the same of the kernels that are built from that
+#				source with base.config and debug.config or
+#				kcsan.config, but compressed; links to what was
+#				built from these versions of all three
 
 set -euo pipefail
 
@@ -22,7 +23,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 usage()
 {
-	echo "usage: ${0##*/} build|kernels|vm|debug|style|guests|demo ..." >&2
+	echo "usage: ${0##*/} build|kernels|vm|debug|kcsan|style|guests|demo ..." >&2
 	exit 2
 }
 
@@ -61,7 +62,7 @@ packages()
 		gcc-multilib compiles a 32-bit caller of the ioctls
 		END
 		;;
-	debug)
+	debug|kcsan)
 		packages vm
 		cat <<-END
 		flex generates the parser of kernel configurations
@@ -279,8 +280,8 @@ fetch_kernels()
 	done
 }
 
-# Names what the debug kernel is built from.
-debug_inputs()
+# Names what a kernel is built from.
+build_inputs()
 {
 	local version
 
@@ -290,28 +291,29 @@ debug_inputs()
 		echo "setup: no package linux-source-6.1; apt needs Debian 12" >&2
 		exit 1
 	fi
-	{ echo "$version"; cat "$here/debug.config"; } | sha256sum | cut -c 1-12
+	{ echo "$version"; grep -h '^CONFIG' "$here/base.config" "$here/$1.config"; } |
+		sha256sum | cut -c 1-12
 }
 
 # The kernel's release has its inputs' name: a module that was built for
-# another debug kernel can't be loaded.
-debug_make()
+# another such kernel can't be loaded.
+kernel_make()
 {
 	local compiler=gcc-12
 
 	[ -z "$(command -v ccache)" ] || compiler="ccache $compiler"
 	nice -n 5 make -C "$work/source" -j "$(nproc)" CC="$compiler" \
-		LOCALVERSION="-debug-$inputs" "$@"
+		LOCALVERSION="-$name-$inputs" "$@"
 }
 
-configure_debug()
+configure_kernel()
 {
-	local missing
+	local missing wanted=$work/wanted.config
 
-	debug_make -s KCONFIG_ALLCONFIG="$here/debug.config" allnoconfig
-	missing=$(grep '^CONFIG' "$here/debug.config" | grep -vxFf "$work/source/.config") ||
-		return 0
-	echo "setup: options of debug.config that this kernel can't have:" >&2
+	cat "$here/base.config" "$here/$name.config" >"$wanted"
+	kernel_make -s KCONFIG_ALLCONFIG="$wanted" allnoconfig
+	missing=$(grep '^CONFIG' "$wanted" | grep -vxFf "$work/source/.config") || return 0
+	echo "setup: options of $name.config or base.config that this kernel can't have:" >&2
 	echo "$missing" >&2
 	exit 1
 }
@@ -324,7 +326,7 @@ build_progress()
 }
 
 # Keeps what qemu boots, and what builds modules.
-pack_debug()
+pack_kernel()
 {
 	(
 		cd "$work/source"
@@ -336,33 +338,33 @@ pack_debug()
 	)
 	# With KASAN it dies where qemu would enter an uncompressed one.
 	mv "$work/source/arch/x86/boot/bzImage" "$work/vmlinux"
-	rm -r "$work/source"
+	rm -r "$work/source" "$work/wanted.config"
 }
 
-build_debug()
+build_kernel()
 {
-	local inputs
+	local name=$1 inputs
 
-	inputs=$(debug_inputs)
-	if [ ! -d "$cache/linux-debug-$inputs" ]; then
+	inputs=$(build_inputs "$name")
+	if [ ! -d "$cache/linux-$name-$inputs" ]; then
 		update_lists
-		inputs=$(debug_inputs)
+		inputs=$(build_inputs "$name")
 	fi
-	if [ ! -d "$cache/linux-debug-$inputs" ]; then
+	if [ ! -d "$cache/linux-$name-$inputs" ]; then
 		begin unbuilt
 		unpack_source source
-		echo "setup: building the debug kernel, about 900 files"
-		configure_debug
-		if ! debug_make bzImage modules_prepare 2>&1 | tee "$cache/debug.log" |
+		echo "setup: building the $name kernel, about 900 files"
+		configure_kernel
+		if ! kernel_make bzImage modules_prepare 2>&1 | tee "$cache/$name.log" |
 			build_progress; then
-			tail -n 20 "$cache/debug.log" >&2
-			echo "setup: cannot build the debug kernel" >&2
+			tail -n 20 "$cache/$name.log" >&2
+			echo "setup: cannot build the $name kernel" >&2
 			exit 1
 		fi
-		pack_debug
-		finish "linux-debug-$inputs"
+		pack_kernel
+		finish "linux-$name-$inputs"
 	fi
-	ln -sfn "linux-debug-$inputs" "$cache/linux-debug"
+	ln -sfn "linux-$name-$inputs" "$cache/linux-$name"
 }
 
 # The demo's input: pictures of many kinds and sizes
@@ -386,17 +388,21 @@ fi
 rm -rf "$cache"/unfinished.*
 install_packages "$@"
 case " $* " in
-*" kernels "*|*" vm "*|*" debug "*|*" style "*|*" demo "*)
+*" kernels "*|*" vm "*|*" debug "*|*" kcsan "*|*" style "*|*" demo "*)
 	fetch_kernels
 	;;
 esac
 case " $* " in
-*" debug "*)
-	# Who needs other things doesn't wait until it is built.
-	exec 9>"$cache/debug.lock"
+*" debug "*|*" kcsan "*)
+	# Who needs other things doesn't wait until they are built.
+	exec 9>"$cache/build.lock"
 	flock 9
 	rm -rf "$cache"/unbuilt.*
-	build_debug
+	for group; do
+		case $group in
+		debug|kcsan)	build_kernel "$group" ;;
+		esac
+	done
 	;;
 esac
 case " $* " in
