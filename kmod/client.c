@@ -144,7 +144,8 @@ void client_show_fdinfo(struct seq_file *seq, struct file *file)
 	seq_printf(seq, "slotpool-slots:\t%d\n", atomic_read(&client->slots.slots.nr_owned));
 	seq_printf(seq, "slotpool-memory:\t%ld kB\n",
 		   atomic_long_read(&client->slots.slots.nr_pages) << (PAGE_SHIFT - 10));
-	seq_printf(seq, "slotpool-images:\t%lu\n", READ_ONCE(client->images.nr_images));
+	/* Others may make images meanwhile. */
+	seq_printf(seq, "slotpool-images:\t%lu\n", data_race(READ_ONCE(client->images.nr_images)));
 	seq_printf(seq, "slotpool-image-memory:\t%ld kB\n",
 		   atomic_long_read(&client->account->nr_charged) << (PAGE_SHIFT - 10));
 }

@@ -384,8 +384,10 @@ static bool image_is_sealed(const struct file *file)
 	const unsigned int needed = F_SEAL_WRITE | F_SEAL_SHRINK;
 	struct inode *inode = file_inode(file);
 
-	return IS_ENABLED(CONFIG_SHMEM) && inode->i_sb->s_magic == TMPFS_MAGIC &&
-	       (SHMEM_I(inode)->seals & needed) == needed;
+	if (!IS_ENABLED(CONFIG_SHMEM) || inode->i_sb->s_magic != TMPFS_MAGIC)
+		return false;
+	/* Seals are only ever added, and one just being added may count or not. */
+	return (data_race(READ_ONCE(SHMEM_I(inode)->seals)) & needed) == needed;
 }
 
 static int image_read_now(struct image *image, const struct image_source *source)
@@ -829,8 +831,8 @@ unsigned long image_store_shrink(struct image_store *store, unsigned long nr_pag
 		 * else who is shrinking.
 		 */
 		if (mutex_trylock(&image->lock)) {
-			/* With the mutex held none begins to use it. */
-			if (!READ_ONCE(image->users))
+			/* With the mutex held none begins to use it, and one may cease to. */
+			if (!data_race(READ_ONCE(image->users)))
 				nr_dropped += image_drop(image);
 			mutex_unlock(&image->lock);
 			/* A slot may have used it in the meantime, and not any more. */

@@ -358,7 +358,8 @@ static unsigned long pool_nr_warm_pages(struct pool *pool)
 	u32 i;
 
 	for (i = 0; i < pool->nr_shards; i++)
-		nr_pages += READ_ONCE(pool->shards[i].nr_warm_pages);
+		/* Others free and allocate meanwhile: the sum is out of date anyway. */
+		nr_pages += data_race(READ_ONCE(pool->shards[i].nr_warm_pages));
 	return nr_pages;
 }
 
@@ -489,7 +490,8 @@ static int pool_choose(struct pool *pool, struct pool_client *client,
 /* What can never be must not cost anybody a warm slot. */
 static int pool_check_commit(struct pool *pool, struct pool_client *client, unsigned long commit)
 {
-	if (commit > READ_ONCE(pool->memory.reserve.nr_pages))
+	/* One that is lost meanwhile is missed when the commitment is made. */
+	if (commit > data_race(READ_ONCE(pool->memory.reserve.nr_pages)))
 		return -ENOMEM;
 	if (commit > client->slots.max_pages)
 		return -EDQUOT;
@@ -801,7 +803,8 @@ u32 pool_purge_all(struct pool *pool, struct pool_client *client)
 	 * find nothing before the other gives back what both need.
 	 */
 	mutex_lock(&client->purge_lock);
-	left = READ_ONCE(client->slots.nr_slots);
+	/* Slots that come or go meanwhile may be missed. */
+	left = data_race(READ_ONCE(client->slots.nr_slots));
 	while (left--) {
 		struct slot *slot = slot_client_next(&client->slots);
 
@@ -880,7 +883,8 @@ static bool pool_settled(struct pool *pool, int before)
 	if (atomic_read(&pool->nr_settled) != before)
 		return true;
 	for (i = 0; i < pool->nr_shards; i++) {
-		if (READ_ONCE(pool->shards[i].policy.nr_taken))
+		/* Who changes it from 1 to 0 has us look again afterwards. */
+		if (data_race(READ_ONCE(pool->shards[i].policy.nr_taken)))
 			return false;
 	}
 	return true;
@@ -957,11 +961,14 @@ bool pool_make_room(struct pool *pool, struct pool_client *client, int *err,
  */
 unsigned long pool_nr_shrinkable(struct pool *pool)
 {
-	unsigned long nr_pages = READ_ONCE(pool->memory.images.nr_idle_pages);
+	/* An estimate, which is all that the system wants. */
+	unsigned long nr_pages = data_race(READ_ONCE(pool->memory.images.nr_idle_pages));
 	u32 i;
 
-	for (i = 0; i < pool->nr_shards; i++)
-		nr_pages += READ_ONCE(pool->shards[i].nr_borrowed_pages);
+	for (i = 0; i < pool->nr_shards; i++) {
+		/* As above */
+		nr_pages += data_race(READ_ONCE(pool->shards[i].nr_borrowed_pages));
+	}
 	return nr_pages;
 }
 
