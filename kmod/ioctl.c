@@ -404,12 +404,11 @@ static int ioctl_image(struct client *client, struct slotpool_image *request)
 	if (IS_ERR(image))
 		return PTR_ERR(image);
 
+	/* Before others can use it, and read pages of its file. */
+	request->image = image->id;
+	request->length = (u64)image->length << PAGE_SHIFT;
+	request->stored = (u64)image->nr_stored << PAGE_SHIFT;
 	err = handle_add(&client->images, image);
-	if (!err) {
-		request->image = image->id;
-		request->length = (u64)image->length << PAGE_SHIFT;
-		request->stored = (u64)image->nr_stored << PAGE_SHIFT;
-	}
 	image_put(image);
 	return err;
 }
