@@ -78,9 +78,9 @@ debug|kcsan)
 	# So slow that what is random does less.
 	append="SLOTPOOL_OPERATIONS=50000 PROGRAM_TIMEOUT=1800 $append"
 	append="tsc=reliable kasan_multi_shot page_poison=1 log_buf_len=4M $append"
-	# An access waits so many microseconds for another one, each so many accesses.
-	# Under emulation the other processor may not be running for as long.
-	append="kcsan.udelay_task=1000 kcsan.skip_watch=1000 $append"
+	# How many microseconds KCSAN has an access wait for another one. Under
+	# emulation the other processor may not be running for as long.
+	append="kcsan.udelay_task=1000 $append"
 	;;
 esac
 : "${timeout:=900}"
