@@ -101,7 +101,7 @@ ALL_TESTS := $(basename $(notdir $(wildcard selftests/*.c selftests/*.sh)))
 # Those that only a kernel can run which was built for it
 DEBUG_TESTS := fail_nth
 # Those in which threads or processes meet: each access may wait to see another one
-RACE_TESTS := canaries lifetime oracle policy pressure reserve shortage steady stress
+RACE_TESTS := canaries lifetime oracle policy pressure races reserve shortage steady stress
 TESTS_debug := $(ALL_TESTS)
 TESTS_kcsan := $(RACE_TESTS)
 TESTS ?= $(or $(TESTS_$(KERNEL)),$(filter-out $(DEBUG_TESTS),$(ALL_TESTS)))
