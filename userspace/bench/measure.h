@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the programs measure with.
+ */
+#ifndef BENCH_MEASURE_H
+#define BENCH_MEASURE_H
+
+#include <err.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define PAGE 4096UL
+
+/*
+ * What this process has used of a CPU. In a machine whose clocks count
+ * instructions a nanosecond is one; on a host it is a nanosecond. The clock stands
+ * still while others run.
+ */
+static inline uint64_t cpu_time(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+	return time.tv_sec * 1000000000ULL + time.tv_nsec;
+}
+
+static inline void check(int ret, const char *what)
+{
+	if (ret < 0)
+		errx(1, "%s: %s", what, strerror(-ret));
+}
+
+static inline int compare_values(const void *a, const void *b)
+{
+	double left = *(const double *)a, right = *(const double *)b;
+
+	return (left > right) - (left < right);
+}
+
+/* Sorts what it is given. What a timer interrupt hit is an outlier. */
+static inline double median(double *values, unsigned int nr_values)
+{
+	qsort(values, nr_values, sizeof(*values), compare_values);
+	return values[nr_values / 2];
+}
+
+#endif /* BENCH_MEASURE_H */
