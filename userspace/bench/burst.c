@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What is held when a burst of concurrent instances has passed: after one burst,
+ * and after another one of other images, which takes the slots of the first or not,
+ * as N of the placement rule has it.
+ *
+ *	burst ALTERNATIVE N BYTES	in the pool that the environment says, where
+ *					BYTES was the memory available without it
+ *
+ * Told are the pages that slots hold, and all that is missing in the system since
+ * before the pool was there: reserve, images, page tables and what keeps track of
+ * all that are counted in.
+ */
+#include <slotpool.h>
+
+#include "measure.h"
+#include "record.h"
+#include "system.h"
+
+#define NR_INSTANCES 1000
+#define NR_IMAGES 10
+#define IMAGE (1UL << 20)
+#define NR_WRITTEN 16
+
+static void make_images(struct slotpool *pool, uint32_t images[NR_IMAGES])
+{
+	static char bytes[IMAGE];
+	struct slotpool_image_range range = { .length = IMAGE, .address = (uintptr_t)bytes };
+
+	memset(bytes, 'i', IMAGE);
+	for (int i = 0; i < NR_IMAGES; i++)
+		check(slotpool_image_memory(pool, &range, 1, IMAGE, &images[i], NULL), "IMAGE");
+}
+
+static void burst(struct slotpool *pool, const uint32_t images[NR_IMAGES])
+{
+	static uint32_t slots[NR_INSTANCES];
+
+	for (int i = 0; i < NR_INSTANCES; i++) {
+		struct slotpool_alloc alloc = {
+			.flags = SLOTPOOL_ALLOC_IMAGE,
+			.image = images[i % NR_IMAGES],
+		};
+
+		check(slotpool_alloc(pool, &alloc), "ALLOC");
+		slots[i] = alloc.slot;
+		for (unsigned long k = 0; k < NR_WRITTEN; k++)
+			*((volatile char *)slotpool_address(pool, alloc.slot) +
+			  k * (IMAGE / NR_WRITTEN)) = 'w';
+	}
+	for (int i = 0; i < NR_INSTANCES; i++)
+		check(slotpool_free(pool, slots[i], 0, NULL), "FREE");
+}
+
+static void tell(struct slotpool *pool, const char *alternative, const char *what, const char *n,
+		 double before)
+{
+	struct slotpool_stat stat;
+	char workload[80];
+
+	snprintf(workload, sizeof(workload), "%s instances=%d N=%s", what, NR_INSTANCES, n);
+	check(slotpool_stat(pool, &stat), "STAT");
+	record(alternative, workload, "memory held", "bytes", stat.held_pages * PAGE);
+	record(alternative, workload, "memory of the system", "bytes",
+	       before - proc_bytes("/proc/meminfo", "MemAvailable"));
+	record(alternative, workload, "page tables", "bytes", page_table_bytes());
+	record(alternative, workload, "VMAs", "VMAs", count_mappings());
+}
+
+int main(int argc, char **argv)
+{
+	uint32_t images[2][NR_IMAGES];
+	struct slotpool *pool;
+
+	if (argc != 4)
+		errx(2, "usage: burst ALTERNATIVE N BYTES");
+	check(slotpool_open(NULL, &pool), "the pool can't be opened");
+	check(slotpool_map(pool, 0, slotpool_geometry(pool)->nr_slots), "mmap");
+	for (int i = 0; i < 2; i++)
+		make_images(pool, images[i]);
+	burst(pool, images[0]);
+	tell(pool, argv[1], "burst", argv[2], strtod(argv[3], NULL));
+	burst(pool, images[1]);
+	tell(pool, argv[1], "second burst", argv[2], strtod(argv[3], NULL));
+	slotpool_close(pool);
+	return 0;
+}

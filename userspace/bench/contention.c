@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What threads, or processes, do to one another that all cycle through slots at
+ * once: interrupts to flush TLBs, contended acquisitions of the kernel's locks,
+ * context switches and page faults, for each cycle. Counts, which hold on emulated
+ * processors too; how often threads meet differs from run to run all the same.
+ *
+ *	contention ALTERNATIVE threads|processes warm|cold|decay
+ *
+ * An instance writes 16 pages, scattered. "warm" and "cold" free it to keep or to
+ * give back the slot's memory; in a cold cycle every thread faults fresh memory in.
+ * "decay" is warm, and one instance in 64 writes other pages, so that there is
+ * always something that is not written any more. Interrupts are the system's, all
+ * else is counted for the workers alone, with perf events.
+ */
+#include <fcntl.h>
+#include <linux/perf_event.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <slotpool.h>
+
+#include "measure.h"
+#include "record.h"
+
+#define NR_WORKERS 8
+#define NR_CYCLES 256
+#define IMAGE (1UL << 20)
+#define NR_WRITTEN 16
+#define NR_REGULAR 64
+#define EVENTS "/sys/kernel/tracing/events/"
+
+enum mode { WARM, COLD, DECAY };
+
+static const char *const modes[] = { [WARM] = "warm", [COLD] = "cold", [DECAY] = "decay" };
+
+static enum mode mode;
+/* Of the image that all instances start from */
+static int image_file;
+/* For the workers, be they threads or processes, and who counts */
+static pthread_barrier_t *barrier;
+
+struct worker {
+	pthread_t thread;
+	struct slotpool *pool;
+	uint32_t image;
+};
+
+/* ---- counters ---- */
+
+enum counter { CONTENTIONS, SWITCHES, FAULTS, NR_COUNTERS };
+
+static int open_counter(uint32_t type, uint64_t config)
+{
+	struct perf_event_attr attr = {
+		.type = type,
+		.size = sizeof(attr),
+		.config = config,
+		.inherit = 1,
+	};
+	int fd = syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+
+	if (fd < 0)
+		err(1, "perf_event_open");
+	return fd;
+}
+
+static uint64_t event_id(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	unsigned int id;
+
+	if (!file || fscanf(file, "%u", &id) != 1)
+		err(1, "%s", path);
+	fclose(file);
+	return id;
+}
+
+static void open_counters(int counters[NR_COUNTERS])
+{
+	counters[CONTENTIONS] =
+		open_counter(PERF_TYPE_TRACEPOINT, event_id(EVENTS "lock/contention_begin/id"));
+	counters[SWITCHES] = open_counter(PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CONTEXT_SWITCHES);
+	counters[FAULTS] = open_counter(PERF_TYPE_SOFTWARE, PERF_COUNT_SW_PAGE_FAULTS);
+}
+
+/* TLB shootdowns of all processors so far */
+static uint64_t shootdowns(void)
+{
+	FILE *file = fopen("/proc/interrupts", "r");
+	uint64_t sum = 0;
+	char line[512];
+
+	if (!file)
+		err(1, "/proc/interrupts");
+	while (fgets(line, sizeof(line), file)) {
+		char *at = strstr(line, "TLB:"), *end;
+
+		if (!at)
+			continue;
+		/* Up to the words behind the numbers */
+		for (at += 4; sum += strtoull(at, &end, 10), end != at; at = end)
+			;
+	}
+	fclose(file);
+	return sum;
+}
+
+struct counts {
+	uint64_t shootdowns, counters[NR_COUNTERS];
+};
+
+static struct counts count(const int counters[NR_COUNTERS])
+{
+	struct counts counts = { .shootdowns = shootdowns() };
+
+	for (int i = 0; i < NR_COUNTERS; i++) {
+		if (read(counters[i], &counts.counters[i], sizeof(counts.counters[i])) !=
+		    sizeof(counts.counters[i]))
+			err(1, "a counter can't be read");
+	}
+	return counts;
+}
+
+/* ---- workers ---- */
+
+static void cycle(const struct worker *worker, unsigned int round)
+{
+	struct slotpool_alloc alloc = { .flags = SLOTPOOL_ALLOC_IMAGE, .image = worker->image };
+	bool odd = mode == DECAY && round % NR_REGULAR == 0;
+	char *memory;
+
+	check(slotpool_alloc(worker->pool, &alloc), "ALLOC");
+	memory = slotpool_address(worker->pool, alloc.slot);
+	if (odd)
+		memory += (1 + round / NR_REGULAR % 15) * PAGE;
+	for (unsigned long i = 0; i < NR_WRITTEN; i++)
+		*(volatile char *)(memory + i * (IMAGE / NR_WRITTEN)) = 'w';
+	check(slotpool_free(worker->pool, alloc.slot, mode == COLD ? SLOTPOOL_FREE_DECOMMIT : 0,
+			    NULL),
+	      "FREE");
+}
+
+static void *work(void *argument)
+{
+	const struct worker *worker = argument;
+	unsigned int i;
+
+	/* Slots are warm then, and what is mapped once is mapped. */
+	for (i = 0; i < NR_REGULAR; i++)
+		cycle(worker, i);
+	pthread_barrier_wait(barrier);
+	/* The counters are read. */
+	pthread_barrier_wait(barrier);
+	for (i = 0; i < NR_CYCLES; i++)
+		cycle(worker, i);
+	pthread_barrier_wait(barrier);
+	/* They are read again, before anybody ends. */
+	pthread_barrier_wait(barrier);
+	return NULL;
+}
+
+static void open_pool(struct worker *worker)
+{
+	check(slotpool_open(NULL, &worker->pool), "the pool can't be opened");
+	check(slotpool_map(worker->pool, 0, slotpool_geometry(worker->pool)->nr_slots), "mmap");
+	check(slotpool_import(worker->pool, image_file, &worker->image, NULL), "IMPORT");
+}
+
+static void make_image(void)
+{
+	static char bytes[IMAGE];
+	struct slotpool_image_range range = { .length = IMAGE, .address = (uintptr_t)bytes };
+	struct slotpool *pool;
+	uint32_t image;
+
+	memset(bytes, 'i', IMAGE);
+	check(slotpool_open(NULL, &pool), "the pool can't be opened");
+	check(slotpool_image_memory(pool, &range, 1, IMAGE, &image, NULL), "IMAGE");
+	image_file = slotpool_export(pool, image);
+	check(image_file, "EXPORT");
+	slotpool_close(pool);
+}
+
+static void start_threads(struct worker workers[NR_WORKERS])
+{
+	open_pool(&workers[0]);
+	for (int i = 0; i < NR_WORKERS; i++) {
+		workers[i] = workers[0];
+		if (pthread_create(&workers[i].thread, NULL, work, &workers[i]))
+			errx(1, "no thread");
+	}
+}
+
+static void start_processes(void)
+{
+	for (int i = 0; i < NR_WORKERS; i++) {
+		struct worker worker;
+		pid_t child = fork();
+
+		if (child < 0)
+			err(1, "fork");
+		if (child)
+			continue;
+		open_pool(&worker);
+		work(&worker);
+		_exit(0);
+	}
+}
+
+static void make_barrier(void)
+{
+	pthread_barrierattr_t attributes;
+
+	barrier = mmap(NULL, sizeof(*barrier), PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (barrier == MAP_FAILED)
+		err(1, "mmap");
+	pthread_barrierattr_init(&attributes);
+	pthread_barrierattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+	pthread_barrier_init(barrier, &attributes, NR_WORKERS + 1);
+}
+
+static void tell(const char *alternative, const char *workers, const char *figure,
+		 const char *unit, uint64_t before, uint64_t after)
+{
+	char workload[80];
+
+	snprintf(workload, sizeof(workload), "%s %s=%d CPUs=%ld", modes[mode], workers,
+		 NR_WORKERS, sysconf(_SC_NPROCESSORS_ONLN));
+	record(alternative, workload, figure, unit,
+	       (double)(after - before) / (NR_WORKERS * NR_CYCLES));
+}
+
+static void tell_all(const char *alternative, const char *workers, struct counts before,
+		     struct counts after)
+{
+	static const struct {
+		const char *figure, *unit;
+	} figures[NR_COUNTERS] = {
+		[CONTENTIONS] = { "contended locks", "acquisitions/cycle" },
+		[SWITCHES] = { "context switches", "switches/cycle" },
+		[FAULTS] = { "page faults", "faults/cycle" },
+	};
+
+	tell(alternative, workers, "shootdown interrupts", "interrupts/cycle", before.shootdowns,
+	     after.shootdowns);
+	for (int i = 0; i < NR_COUNTERS; i++)
+		tell(alternative, workers, figures[i].figure, figures[i].unit,
+		     before.counters[i], after.counters[i]);
+}
+
+static bool read_mode(const char *name)
+{
+	for (mode = WARM; mode <= DECAY; mode++) {
+		if (!strcmp(name, modes[mode]))
+			return true;
+	}
+	return false;
+}
+
+int main(int argc, char **argv)
+{
+	struct worker workers[NR_WORKERS];
+	int counters[NR_COUNTERS];
+	struct counts before, after;
+	bool threads;
+
+	if (argc != 4 || !read_mode(argv[3]))
+		errx(2, "usage: contention ALTERNATIVE threads|processes warm|cold|decay");
+	threads = !strcmp(argv[2], "threads");
+	make_barrier();
+	make_image();
+	open_counters(counters);
+	if (threads)
+		start_threads(workers);
+	else
+		start_processes();
+
+	pthread_barrier_wait(barrier);
+	before = count(counters);
+	pthread_barrier_wait(barrier);
+	pthread_barrier_wait(barrier);
+	after = count(counters);
+	pthread_barrier_wait(barrier);
+	tell_all(argv[1], argv[2], before, after);
+
+	if (threads) {
+		for (int i = 0; i < NR_WORKERS; i++)
+			pthread_join(workers[i].thread, NULL);
+	} else {
+		while (wait(NULL) > 0)
+			;
+	}
+	return 0;
+}

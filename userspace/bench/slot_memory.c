@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What slots cost in memory: cold ones, warm ones that hold nothing, and warm ones
+ * whose instances have written some pages, with all that keeps track of them. A
+ * slot's share is the difference that many of them make.
+ *
+ * Memory is what the kernel has for itself and for page tables, what is resident
+ * in the process, and, for the module, which keeps them out of that, the private
+ * pages of slots. What /proc/meminfo says of free memory is no use for so little:
+ * each processor has a stock of free pages that doesn't count as free.
+ */
+#include <fcntl.h>
+#include <stdbool.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <slotpool.h>
+
+#include "measure.h"
+#include "record.h"
+#include "system.h"
+
+#define MODULE "/slotpool.ko"
+#define IMAGE (1UL << 20)
+#define FEW 1000
+#define MANY 101000
+#define NR_WARM 10000
+#define NR_WRITTEN 16
+/* What these hold has to fit into the machine. */
+#define NR_WRITTEN_WARM 1000
+
+struct alternative {
+	const char *name;
+	bool has_module;
+	const char *parameters;
+};
+
+static const struct alternative alternatives[] = {
+	{ "slotpool", true, "reserve_pages=0" },
+	{ "madvise", false, "reset=madvise keep_bytes=0" },
+	{ "PAGEMAP_SCAN", false, "reset=scan" },
+};
+
+static void load(const struct alternative *alternative, uint32_t nr_slots)
+{
+	char parameters[160];
+	int fd;
+
+	/* All slots may be warm. The stride is the least that keeps page tables apart. */
+	snprintf(parameters, sizeof(parameters),
+		 "nr_slots=%u slot_size=2M max_unused_warm_slots=%u %s", nr_slots, MANY,
+		 alternative->parameters);
+	setenv("SLOTPOOL_BACKEND", alternative->has_module ? "kernel" : "host", 1);
+	setenv("SLOTPOOL_HOST_POOL", parameters, 1);
+	if (!alternative->has_module)
+		return;
+	fd = open(MODULE, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || syscall(SYS_finit_module, fd, parameters, 0))
+		err(1, MODULE);
+	close(fd);
+}
+
+static void unload(const struct alternative *alternative)
+{
+	if (alternative->has_module && syscall(SYS_delete_module, "slotpool", O_NONBLOCK))
+		err(1, "the module can't be unloaded");
+}
+
+static struct slotpool *open_pool(uint32_t *image)
+{
+	static char bytes[IMAGE];
+	struct slotpool_image_range range = { .length = IMAGE, .address = (uintptr_t)bytes };
+	struct slotpool *pool;
+
+	memset(bytes, 'i', IMAGE);
+	check(slotpool_open(NULL, &pool), "the pool can't be opened");
+	check(slotpool_image_memory(pool, &range, 1, IMAGE, image, NULL), "IMAGE");
+	return pool;
+}
+
+static double memory(const struct alternative *alternative, struct slotpool *pool)
+{
+	static const char meminfo[] = "/proc/meminfo";
+	struct slotpool_stat stat;
+	double bytes;
+
+	check(slotpool_stat(pool, &stat), "STAT");
+	bytes = proc_bytes(meminfo, "Slab") + proc_bytes(meminfo, "VmallocUsed") +
+		proc_bytes(meminfo, "Percpu") + proc_bytes(meminfo, "PageTables") +
+		proc_bytes("/proc/self/status", "VmRSS");
+	return alternative->has_module ? bytes + stat.held_pages * PAGE : bytes;
+}
+
+static void measure_cold(const struct alternative *alternative)
+{
+	static const uint32_t sizes[] = { FEW, MANY };
+	double bytes[2];
+	uint32_t image;
+
+	for (int i = 0; i < 2; i++) {
+		struct slotpool *pool;
+
+		load(alternative, sizes[i]);
+		pool = open_pool(&image);
+		bytes[i] = memory(alternative, pool);
+		slotpool_close(pool);
+		unload(alternative);
+	}
+	record(alternative->name, "cold slot", "memory", "bytes/slot",
+	       (bytes[1] - bytes[0]) / (MANY - FEW));
+}
+
+static void use(struct slotpool *pool, uint32_t image, uint32_t nr_slots, uint32_t nr_written)
+{
+	struct slotpool_alloc alloc = { .flags = SLOTPOOL_ALLOC_IMAGE, .image = image };
+
+	for (uint32_t i = 0; i < nr_slots; i++) {
+		check(slotpool_alloc(pool, &alloc), "ALLOC");
+		for (uint32_t k = 0; k < nr_written; k++)
+			*((volatile char *)slotpool_address(pool, alloc.slot) +
+			  k * (IMAGE / NR_WRITTEN)) = 'w';
+	}
+	for (uint32_t i = 0; i < nr_slots; i++)
+		check(slotpool_free(pool, i, 0, NULL), "FREE");
+}
+
+static void measure_warm(const struct alternative *alternative, uint32_t nr_slots,
+			 uint32_t nr_written)
+{
+	double bytes, page_tables;
+	unsigned int mappings;
+	struct slotpool *pool;
+	char workload[80];
+	uint32_t image;
+
+	load(alternative, nr_slots);
+	pool = open_pool(&image);
+	check(slotpool_map(pool, 0, nr_slots), "mmap");
+	bytes = memory(alternative, pool);
+	page_tables = page_table_bytes();
+	mappings = count_mappings();
+	use(pool, image, nr_slots, nr_written);
+	bytes = memory(alternative, pool) - bytes;
+	page_tables = page_table_bytes() - page_tables;
+	mappings = count_mappings() - mappings;
+
+	snprintf(workload, sizeof(workload), "warm slot written=%u", nr_written);
+	record(alternative->name, workload, "memory", "bytes/slot", bytes / nr_slots);
+	record(alternative->name, workload, "page tables", "bytes/slot", page_tables / nr_slots);
+	record(alternative->name, workload, "VMAs", "VMAs/slot", (double)mappings / nr_slots);
+	slotpool_close(pool);
+	unload(alternative);
+}
+
+int main(void)
+{
+	for (size_t i = 0; i < sizeof(alternatives) / sizeof(*alternatives); i++) {
+		measure_cold(&alternatives[i]);
+		measure_warm(&alternatives[i], NR_WARM, 0);
+		measure_warm(&alternatives[i], NR_WRITTEN_WARM, NR_WRITTEN);
+	}
+	return 0;
+}
