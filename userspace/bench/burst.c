@@ -19,7 +19,7 @@
 
 #define NR_INSTANCES 1000
 #define NR_IMAGES 10
-#define IMAGE (1UL << 20)
+#define IMAGE (256 * PAGE)
 #define NR_WRITTEN 16
 
 static void make_images(struct slotpool *pool, uint32_t images[NR_IMAGES])

@@ -31,12 +31,14 @@
 
 #define NR_WORKERS 8
 #define NR_CYCLES 256
-#define IMAGE (1UL << 20)
+#define IMAGE (256 * PAGE)
 #define NR_WRITTEN 16
 #define NR_REGULAR 64
 #define EVENTS "/sys/kernel/tracing/events/"
 
-enum mode { WARM, COLD, DECAY };
+enum mode { WARM,
+	    COLD,
+	    DECAY };
 
 static const char *const modes[] = { [WARM] = "warm", [COLD] = "cold", [DECAY] = "decay" };
 
@@ -54,7 +56,10 @@ struct worker {
 
 /* ---- counters ---- */
 
-enum counter { CONTENTIONS, SWITCHES, FAULTS, NR_COUNTERS };
+enum counter { CONTENTIONS,
+	       SWITCHES,
+	       FAULTS,
+	       NR_COUNTERS };
 
 static int open_counter(uint32_t type, uint64_t config)
 {

@@ -13,8 +13,14 @@ void *memcpy(void *to, const void *from, size_t size)
 	void *destination = to;
 	size_t words = size / 8, bytes = size % 8;
 
-	__asm__ volatile("rep movsq" : "+D"(destination), "+S"(from), "+c"(words) : : "memory");
-	__asm__ volatile("rep movsb" : "+D"(destination), "+S"(from), "+c"(bytes) : : "memory");
+	__asm__ volatile("rep movsq"
+			 : "+D"(destination), "+S"(from), "+c"(words)
+			 :
+			 : "memory");
+	__asm__ volatile("rep movsb"
+			 : "+D"(destination), "+S"(from), "+c"(bytes)
+			 :
+			 : "memory");
 	return to;
 }
 
@@ -24,7 +30,13 @@ void *memset(void *to, int value, size_t size)
 	void *destination = to;
 	size_t words = size / 8, bytes = size % 8;
 
-	__asm__ volatile("rep stosq" : "+D"(destination), "+c"(words) : "a"(pattern) : "memory");
-	__asm__ volatile("rep stosb" : "+D"(destination), "+c"(bytes) : "a"(pattern) : "memory");
+	__asm__ volatile("rep stosq"
+			 : "+D"(destination), "+c"(words)
+			 : "a"(pattern)
+			 : "memory");
+	__asm__ volatile("rep stosb"
+			 : "+D"(destination), "+c"(bytes)
+			 : "a"(pattern)
+			 : "memory");
 	return to;
 }

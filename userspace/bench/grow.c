@@ -17,7 +17,7 @@
 #include "record.h"
 
 #define WORKLOAD "grow by 16 pages"
-#define LIMIT (1UL << 20)
+#define LIMIT (256 * PAGE)
 #define GROWTH (16 * PAGE)
 /* Steps of growth from one reset to the next, and how often that is measured */
 #define NR_STEPS 32

@@ -21,7 +21,7 @@
 #include "system.h"
 
 #define MODULE "/slotpool.ko"
-#define IMAGE (1UL << 20)
+#define IMAGE (256 * PAGE)
 #define FEW 1000
 #define MANY 101000
 #define NR_WARM 10000
@@ -48,7 +48,7 @@ static void load(const struct alternative *alternative, uint32_t nr_slots)
 
 	/* All slots may be warm. The stride is the least that keeps page tables apart. */
 	snprintf(parameters, sizeof(parameters),
-		 "nr_slots=%u slot_size=2M max_unused_warm_slots=%u %s", nr_slots, MANY,
+		 "nr_slots=%u slot_size=2M max_unused_warm_slots=%d %s", nr_slots, MANY,
 		 alternative->parameters);
 	setenv("SLOTPOOL_BACKEND", alternative->has_module ? "kernel" : "host", 1);
 	setenv("SLOTPOOL_HOST_POOL", parameters, 1);
