@@ -8,8 +8,6 @@
  */
 #include <stdio.h>
 
-#include <slotpool.h>
-
 #include "measure.h"
 #include "record.h"
 
@@ -67,7 +65,7 @@ int main(int argc, char **argv)
 
 	if (argc < 2)
 		errx(2, "usage: allocation AFFINITIES...");
-	check(slotpool_open(NULL, &pool), "the pool can't be opened");
+	pool = open_pool();
 	nr_slots = slotpool_geometry(pool)->nr_slots;
 	/* As a runtime has it: commands of a client that maps nothing cost more. */
 	check(slotpool_map(pool, 0, 1), "mmap");

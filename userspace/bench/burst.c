@@ -11,8 +11,6 @@
  * before the pool was there: reserve, images, page tables and what keeps track of
  * all that are counted in.
  */
-#include <slotpool.h>
-
 #include "measure.h"
 #include "record.h"
 #include "system.h"
@@ -74,7 +72,7 @@ int main(int argc, char **argv)
 
 	if (argc != 4)
 		errx(2, "usage: burst ALTERNATIVE N BYTES");
-	check(slotpool_open(NULL, &pool), "the pool can't be opened");
+	pool = open_pool();
 	check(slotpool_map(pool, 0, slotpool_geometry(pool)->nr_slots), "mmap");
 	for (int i = 0; i < 2; i++)
 		make_images(pool, images[i]);

@@ -4,6 +4,9 @@
  * has written its pages ("until written"), and until it is gone ("until freed",
  * "until decommitted").
  *
+ *	cold_start ALTERNATIVE	with what the environment says; "system" does without
+ *				libslotpool
+ *
  * The first and later instances of an image, each in a slot that was never used,
  * and those after an eviction, in a slot that was emptied. In user space a freed
  * slot's mapping can stay while its memory is given back, which is madvise's best
@@ -18,14 +21,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <slotpool.h>
-
 #include "measure.h"
 #include "record.h"
 
 #define SLOT (4UL << 20)
 #define SLOT_PAGES (SLOT / PAGE)
-#define HOST_POOL "nr_slots=32 slot_size=4M max_unused_warm_slots=32 "
 
 #define NR_WRITTEN 64
 #define NR_IMAGES 7
@@ -92,12 +92,11 @@ static uint32_t take(struct slotpool *pool, uint32_t image)
 	return alloc.slot;
 }
 
-static struct slotpool *open_pool(uint32_t *image)
+static struct slotpool *open_with_image(uint32_t *image)
 {
 	struct slotpool_image_range range = { .length = SLOT, .address = (uintptr_t)original };
-	struct slotpool *pool;
+	struct slotpool *pool = open_pool();
 
-	check(slotpool_open(NULL, &pool), "the pool can't be opened");
 	if (slotpool_geometry(pool)->slot_size != SLOT ||
 	    slotpool_geometry(pool)->nr_slots <= 2 * NR_LATER)
 		errx(1, "needs a pool with slot_size=4M nr_slots=32");
@@ -137,7 +136,7 @@ static void measure_evictions(const char *alternative)
 {
 	struct sample sample = { .nr = 0 };
 	uint32_t image, slot;
-	struct slotpool *pool = open_pool(&image);
+	struct slotpool *pool = open_with_image(&image);
 
 	slot = take(pool, image);
 	touch(slotpool_address(pool, slot));
@@ -161,7 +160,7 @@ static void measure_mapped(const char *alternative)
 {
 	struct sample sample = { .nr = 0 };
 	uint32_t image;
-	struct slotpool *pool = open_pool(&image);
+	struct slotpool *pool = open_with_image(&image);
 
 	live(pool, image);
 	check(slotpool_free(pool, 0, 0, NULL), "FREE");
@@ -181,7 +180,7 @@ static void measure_pool(const char *alternative)
 
 	for (int i = 0; i < NR_IMAGES; i++) {
 		/* Anew, so that there are no page tables either */
-		pool = open_pool(&image);
+		pool = open_with_image(&image);
 		add(&first, live(pool, image));
 		for (int k = 0; k < NR_LATER; k++)
 			add(&later, live(pool, image));
@@ -190,12 +189,6 @@ static void measure_pool(const char *alternative)
 	tell_sample(alternative, "instance=first", &first);
 	tell_sample(alternative, "instance=later", &later);
 	measure_evictions(alternative);
-}
-
-static void use_host(const char *parameters)
-{
-	setenv("SLOTPOOL_BACKEND", "host", 1);
-	setenv("SLOTPOOL_HOST_POOL", parameters, 1);
 }
 
 /* ---- a mapping for each instance; a process for each ---- */
@@ -264,28 +257,29 @@ static void measure_system(void)
 	close(fd);
 }
 
-static void measure(bool scattered)
+static void measure(const char *alternative, bool scattered)
 {
 	step = scattered ? SLOT_PAGES / NR_WRITTEN : 1;
 	spread = scattered ? "scattered" : "together";
-	setenv("SLOTPOOL_BACKEND", "kernel", 1);
-	measure_pool("slotpool");
-	use_host(HOST_POOL "reset=madvise keep_bytes=0");
-	measure_pool("madvise");
-	measure_mapped("madvise");
-	use_host(HOST_POOL "reset=scan keep_bytes=4M");
-	measure_pool("PAGEMAP_SCAN");
-	measure_system();
+	if (!strcmp(alternative, "system")) {
+		measure_system();
+		return;
+	}
+	measure_pool(alternative);
+	if (!strcmp(alternative, "madvise"))
+		measure_mapped(alternative);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	if (argc != 2)
+		errx(2, "usage: cold_start ALTERNATIVE");
 	original = mmap(NULL, SLOT, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	if (original == MAP_FAILED)
 		err(1, "mmap");
 	memset(original, 'i', SLOT);
-	measure(false);
-	measure(true);
+	measure(argv[1], false);
+	measure(argv[1], true);
 	return 0;
 }

@@ -24,8 +24,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <slotpool.h>
-
 #include "measure.h"
 #include "record.h"
 
@@ -171,9 +169,9 @@ static void *work(void *argument)
 	return NULL;
 }
 
-static void open_pool(struct worker *worker)
+static void open_worker(struct worker *worker)
 {
-	check(slotpool_open(NULL, &worker->pool), "the pool can't be opened");
+	worker->pool = open_pool();
 	check(slotpool_map(worker->pool, 0, slotpool_geometry(worker->pool)->nr_slots), "mmap");
 	check(slotpool_import(worker->pool, image_file, &worker->image, NULL), "IMPORT");
 }
@@ -186,7 +184,7 @@ static void make_image(void)
 	uint32_t image;
 
 	memset(bytes, 'i', IMAGE);
-	check(slotpool_open(NULL, &pool), "the pool can't be opened");
+	pool = open_pool();
 	check(slotpool_image_memory(pool, &range, 1, IMAGE, &image, NULL), "IMAGE");
 	image_file = slotpool_export(pool, image);
 	check(image_file, "EXPORT");
@@ -195,7 +193,7 @@ static void make_image(void)
 
 static void start_threads(struct worker workers[NR_WORKERS])
 {
-	open_pool(&workers[0]);
+	open_worker(&workers[0]);
 	for (int i = 0; i < NR_WORKERS; i++) {
 		workers[i] = workers[0];
 		if (pthread_create(&workers[i].thread, NULL, work, &workers[i]))
@@ -213,7 +211,7 @@ static void start_processes(void)
 			err(1, "fork");
 		if (child)
 			continue;
-		open_pool(&worker);
+		open_worker(&worker);
 		work(&worker);
 		_exit(0);
 	}

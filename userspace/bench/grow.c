@@ -11,8 +11,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <slotpool.h>
-
 #include "measure.h"
 #include "record.h"
 
@@ -99,7 +97,7 @@ int main(void)
 
 	record("floor", "empty system call", "cost", "instructions", empty);
 
-	check(slotpool_open(NULL, &pool), "the pool can't be opened");
+	pool = open_pool();
 	check(slotpool_map(pool, 0, slotpool_geometry(pool)->nr_slots), "mmap");
 	check(slotpool_alloc(pool, &alloc), "ALLOC");
 	slot = alloc.slot;

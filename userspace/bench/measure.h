@@ -6,10 +6,14 @@
 #define BENCH_MEASURE_H
 
 #include <err.h>
+#include <errno.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include <slotpool.h>
 
 #define PAGE 4096UL
 
@@ -30,6 +34,20 @@ static inline void check(int ret, const char *what)
 {
 	if (ret < 0)
 		errx(1, "%s: %s", what, strerror(-ret));
+}
+
+/* The pool that the environment asks for. Where there can be none, nobody failed. */
+static inline struct slotpool *open_pool(void)
+{
+	struct slotpool *pool;
+	int ret = slotpool_open(NULL, &pool);
+
+	if (ret == -EOPNOTSUPP) {
+		printf("no PAGEMAP_SCAN: this kernel doesn't have it\n");
+		exit(0);
+	}
+	check(ret, "the pool can't be opened");
+	return pool;
 }
 
 static inline int compare_values(const void *a, const void *b)

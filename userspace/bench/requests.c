@@ -160,6 +160,7 @@ static void measure_pool(const char *alternative, const struct request *requests
 	const char *backend = getenv("SLOTPOOL_BACKEND");
 	bool is_host = backend && !strcmp(backend, "host");
 
+	slotpool_close(open_pool());
 	for (int start = START_ZEROS; start <= START_SNAPSHOT; start++)
 		measure(alternative, is_host ? &slotpool_host_memory : &slotpool_memory, start,
 			requests);

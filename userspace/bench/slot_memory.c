@@ -4,6 +4,8 @@
  * whose instances have written some pages, with all that keeps track of them. A
  * slot's share is the difference that many of them make.
  *
+ *	slot_memory slotpool|madvise|PAGEMAP_SCAN
+ *
  * Memory is what the kernel has for itself and for page tables, what is resident
  * in the process, and, for the module, which keeps them out of that, the private
  * pages of slots. What /proc/meminfo says of free memory is no use for so little:
@@ -13,8 +15,6 @@
 #include <stdbool.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include <slotpool.h>
 
 #include "measure.h"
 #include "record.h"
@@ -66,14 +66,13 @@ static void unload(const struct alternative *alternative)
 		err(1, "the module can't be unloaded");
 }
 
-static struct slotpool *open_pool(uint32_t *image)
+static struct slotpool *open_with_image(uint32_t *image)
 {
 	static char bytes[IMAGE];
 	struct slotpool_image_range range = { .length = IMAGE, .address = (uintptr_t)bytes };
-	struct slotpool *pool;
+	struct slotpool *pool = open_pool();
 
 	memset(bytes, 'i', IMAGE);
-	check(slotpool_open(NULL, &pool), "the pool can't be opened");
 	check(slotpool_image_memory(pool, &range, 1, IMAGE, image, NULL), "IMAGE");
 	return pool;
 }
@@ -101,7 +100,7 @@ static void measure_cold(const struct alternative *alternative)
 		struct slotpool *pool;
 
 		load(alternative, sizes[i]);
-		pool = open_pool(&image);
+		pool = open_with_image(&image);
 		bytes[i] = memory(alternative, pool);
 		slotpool_close(pool);
 		unload(alternative);
@@ -134,7 +133,7 @@ static void measure_warm(const struct alternative *alternative, uint32_t nr_slot
 	uint32_t image;
 
 	load(alternative, nr_slots);
-	pool = open_pool(&image);
+	pool = open_with_image(&image);
 	check(slotpool_map(pool, 0, nr_slots), "mmap");
 	bytes = memory(alternative, pool);
 	page_tables = page_table_bytes();
@@ -152,12 +151,15 @@ static void measure_warm(const struct alternative *alternative, uint32_t nr_slot
 	unload(alternative);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-	for (size_t i = 0; i < sizeof(alternatives) / sizeof(*alternatives); i++) {
+	for (size_t i = 0; argc == 2 && i < sizeof(alternatives) / sizeof(*alternatives); i++) {
+		if (strcmp(argv[1], alternatives[i].name))
+			continue;
 		measure_cold(&alternatives[i]);
 		measure_warm(&alternatives[i], NR_WARM, 0);
 		measure_warm(&alternatives[i], NR_WRITTEN_WARM, NR_WRITTEN);
+		return 0;
 	}
-	return 0;
+	errx(2, "usage: slot_memory slotpool|madvise|PAGEMAP_SCAN");
 }
