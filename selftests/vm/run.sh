@@ -20,6 +20,9 @@ usage()
 	  --icount          one processor on which one instruction takes one nanosecond,
 	                    whatever else the host does; no mitigations, and no
 	                    instructions that copy or clear more than 8 bytes
+	  --plugin FILE[,NAME=VALUE]...
+	                    a plugin for qemu that counts instructions, and its
+	                    options; mitigations and copying as with --icount
 	  --smp CPUS        processors (2)
 	  --mem SIZE        memory (1G)
 	  --timeout SECONDS for the whole run (900; debug and kcsan 5400)
@@ -38,7 +41,7 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/slotpool
 finished=$((16 << 1 | 1))
 
 kernel='' modules='' files='' result=/dev/null plain='' icount='' smp=2 mem=1G append=''
-timeout=''
+timeout='' plugin=()
 while [ $# -gt 0 ] && [ "$1" != -- ]; do
 	case $1 in
 	--plain)	plain=y; shift; continue ;;
@@ -50,6 +53,7 @@ while [ $# -gt 0 ] && [ "$1" != -- ]; do
 	--modules)	modules=$2 ;;
 	--files)	files=$2 ;;
 	--result)	result=$2 ;;
+	--plugin)	plugin=(-plugin "$2") ;;
 	--smp)		smp=$2 ;;
 	--mem)		mem=$2 ;;
 	--timeout)	timeout=$2 ;;
@@ -137,12 +141,14 @@ copy_libraries
 accel=(-accel tcg)
 cpu=max,la57=off
 # A bare /dev/kvm may be an emulation on which stock kernels hang.
-if [ -d /sys/module/kvm_intel ] || [ -d /sys/module/kvm_amd ]; then
+if [ -z "${plugin[*]}" ] && { [ -d /sys/module/kvm_intel ] || [ -d /sys/module/kvm_amd ]; }; then
 	accel=(-accel kvm -accel tcg)
 fi
 if [ -n "$icount" ]; then
 	accel=(-accel "tcg,thread=single" -icount "shift=0,sleep=off")
 	smp=1
+fi
+if [ -n "$icount" ] || [ -n "${plugin[*]}" ]; then
 	# Each byte of a "rep movsb" would count as one instruction.
 	cpu=$cpu,-erms,-fsrm
 	append="mitigations=off $append"
@@ -209,7 +215,7 @@ machine()
 		pack
 		timeout --kill-after=5 "$timeout" qemu-system-x86_64 \
 			-nodefaults -no-user-config -display none -no-reboot \
-			"${accel[@]}" -cpu "$cpu" -smp "$smp" -m "$mem" \
+			"${accel[@]}" "${plugin[@]}" -cpu "$cpu" -smp "$smp" -m "$mem" \
 			-kernel "$vmlinux" -initrd "$work/initramfs" \
 			-append "console=ttyS0 panic=-1 oops=panic watchdog_thresh=60 $words" \
 			-serial "file:$work/console" -serial stdio \

@@ -11,7 +11,8 @@
  * give back the slot's memory; in a cold cycle every thread faults fresh memory in.
  * "decay" is warm, and one instance in 64 writes other pages, so that there is
  * always something that is not written any more. Interrupts are the system's, all
- * else is counted for the workers alone, with perf events.
+ * else is counted for the workers alone, with perf events. What all processors
+ * execute meanwhile count-instructions counts.
  */
 #include <fcntl.h>
 #include <linux/perf_event.h>
@@ -24,6 +25,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "marker.h"
 #include "measure.h"
 #include "record.h"
 
@@ -230,19 +232,8 @@ static void make_barrier(void)
 	pthread_barrier_init(barrier, &attributes, NR_WORKERS + 1);
 }
 
-static void tell(const char *alternative, const char *workers, const char *figure,
-		 const char *unit, uint64_t before, uint64_t after)
-{
-	char workload[80];
-
-	snprintf(workload, sizeof(workload), "%s %s=%d CPUs=%ld", modes[mode], workers,
-		 NR_WORKERS, sysconf(_SC_NPROCESSORS_ONLN));
-	record(alternative, workload, figure, unit,
-	       (double)(after - before) / (NR_WORKERS * NR_CYCLES));
-}
-
-static void tell_all(const char *alternative, const char *workers, struct counts before,
-		     struct counts after)
+static void tell(const char *alternative, const char *workers, struct counts before,
+		 struct counts after)
 {
 	static const struct {
 		const char *figure, *unit;
@@ -251,12 +242,18 @@ static void tell_all(const char *alternative, const char *workers, struct counts
 		[SWITCHES] = { "context switches", "switches/cycle" },
 		[FAULTS] = { "page faults", "faults/cycle" },
 	};
+	const double nr_cycles = NR_WORKERS * NR_CYCLES;
+	char workload[80];
 
-	tell(alternative, workers, "shootdown interrupts", "interrupts/cycle", before.shootdowns,
-	     after.shootdowns);
+	snprintf(workload, sizeof(workload), "%s %s=%d CPUs=%ld", modes[mode], workers,
+		 NR_WORKERS, sysconf(_SC_NPROCESSORS_ONLN));
+	record(alternative, workload, "shootdown interrupts", "interrupts/cycle",
+	       (after.shootdowns - before.shootdowns) / nr_cycles);
 	for (int i = 0; i < NR_COUNTERS; i++)
-		tell(alternative, workers, figures[i].figure, figures[i].unit,
-		     before.counters[i], after.counters[i]);
+		record(alternative, workload, figures[i].figure, figures[i].unit,
+		       (after.counters[i] - before.counters[i]) / nr_cycles);
+	/* For count-instructions, which knows how many there were */
+	printf("counted\t%s\t%s\t%d\n", alternative, workload, NR_WORKERS * NR_CYCLES);
 }
 
 static bool read_mode(const char *name)
@@ -288,11 +285,13 @@ int main(int argc, char **argv)
 
 	pthread_barrier_wait(barrier);
 	before = count(counters);
+	mark();
 	pthread_barrier_wait(barrier);
 	pthread_barrier_wait(barrier);
+	mark();
 	after = count(counters);
 	pthread_barrier_wait(barrier);
-	tell_all(argv[1], argv[2], before, after);
+	tell(argv[1], argv[2], before, after);
 
 	if (threads) {
 		for (int i = 0; i < NR_WORKERS; i++)
