@@ -35,7 +35,10 @@ help:
 	@echo 'make check-debug     the same, and with each allocation failing once, on a kernel'
 	@echo '                     built with KASAN, lockdep, kmemleak and more'
 	@echo 'make check-races     the tests of many threads on a kernel built with KCSAN'
-	@echo 'make bench           count the instructions of a request cycle, in a virtual machine'
+	@echo 'make bench           measure slotpool and what else there is for its purpose, in'
+	@echo '                     virtual machines; HOST=1 for this machine, in time'
+	@echo 'make bench-quick     the main figures of it'
+	@echo 'make bench-readme    put what make bench has found into README.md'
 	@echo 'make mutate          take lines out of the module, one at a time, and see a test fail;'
 	@echo '                     MUTANTS=selftests/mutants/private-zap.patch for some'
 	@echo 'make oracle OPERATIONS=5000000'
@@ -215,13 +218,37 @@ endif
 
 # ---- benchmark ----
 
-.PHONY: bench
-bench:
-	@$(SETUP) vm
+BENCH_PROGRAMS := $(addprefix $(BUILD)/userspace/,$(filter-out requests,\
+	$(patsubst run-%,%,$(notdir $(wildcard userspace/bench/run-*)))))
+
+# Files of the machines
+.PHONY: bench-files bench-quick-files
+bench-quick-files: user
+	@rm -rf $(BUILD)/bench
+	@install -D -t $(BUILD)/bench/files/bin $(BENCH_PROGRAMS)
 	@$(MAKE) module KERNEL=6.12
+
+bench-files: bench-quick-files
+	@$(MAKE) module KERNEL=6.1
+	@echo "  MAKE    userspace/examples/thumbnails"
+	@$(MAKE) -s -C userspace/examples/thumbnails all bench
+	@install -t $(BUILD)/bench/files/bin $(BUILD)/demo/requests
+	@cp -a $(BUILD)/demo/files/demo $(BUILD)/bench/files
+
+.PHONY: bench bench-quick
+bench bench-quick:
+ifdef HOST
+	@$(SETUP) build plots
 	@$(MAKE) user
-	@install -D -t $(BUILD)/bench/bin $(BUILD)/userspace/cycles
-	@selftests/vm/run.sh --kernel 6.12 --plain --icount --files $(BUILD)/bench -- userspace/bench/run
+else
+	@$(SETUP) $(if $(filter bench,$@),bench,vm plots)
+	@$(MAKE) $@-files
+endif
+	@userspace/bench/run $(if $(filter bench-quick,$@),--quick) $(if $(HOST),--host)
+
+.PHONY: bench-readme
+bench-readme:
+	@userspace/bench/readme
 
 # ---- static checks ----
 

@@ -23,7 +23,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 usage()
 {
-	echo "usage: ${0##*/} build|kernels|vm|debug|kcsan|style|guests|demo ..." >&2
+	echo "usage: ${0##*/} build|kernels|vm|debug|kcsan|plots|bench|style|guests|demo ..." >&2
 	exit 2
 }
 
@@ -70,6 +70,15 @@ packages()
 		bc computes constants of the kernel
 		libelf-dev objtool reads and writes ELF with it
 		END
+		;;
+	plots)
+		cat <<-END
+		gnuplot-nox draws what the benchmark measures
+		END
+		;;
+	bench)
+		packages demo
+		packages plots
 		;;
 	style)
 		packages build
@@ -388,7 +397,7 @@ fi
 rm -rf "$cache"/unfinished.*
 install_packages "$@"
 case " $* " in
-*" kernels "*|*" vm "*|*" debug "*|*" kcsan "*|*" style "*|*" demo "*)
+*" kernels "*|*" vm "*|*" debug "*|*" kcsan "*|*" bench "*|*" style "*|*" demo "*)
 	fetch_kernels
 	;;
 esac
@@ -406,7 +415,7 @@ case " $* " in
 	;;
 esac
 case " $* " in
-*" guests "*|*" demo "*)
+*" guests "*|*" bench "*|*" demo "*)
 	fetch_images
 	;;
 esac

@@ -1,206 +1,463 @@
 // SPDX-License-Identifier: MIT
 /*
- * What a request cycle costs over the work that can't be avoided: an instance
- * touches pages, and the slot is its image again.
+ * What a request cycle costs: an instance touches its memory, and then the memory
+ * is new for the next instance.
  *
- * Counted by the process's clock, which stands still while others run. In a
- * machine whose clocks count instructions (make bench) a nanosecond is one; on a
- * host it is a nanosecond.
+ * Prints records. Without --shootdowns it measures what a cycle costs (the median
+ * over batches), and counts page faults, system calls and bytes that are copied, in
+ * cycles of their own. With it, which takes two processors and so can't be done where
+ * instructions are counted, it counts interrupts; the settings that are best it has
+ * from records made before.
  */
-#include <err.h>
-#include <stdbool.h>
+#include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
-#include <time.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <slotpool.h>
 
-#define PAGE 4096UL
-#define SLOT (4UL << 20)
-#define SLOT_PAGES (SLOT / PAGE)
+#include "alternative.h"
+#include "counts.h"
+#include "measure.h"
+#include "record.h"
 
 /* Batches of which the median counts, and about what one of them may take */
-#define NR_BATCHES 31
+#define NR_BATCHES 9
 #define BATCH_COST 200000
-/* Long enough that a slot has been watched six times */
-#define NR_AVERAGED 4096
+/* Until an alternative is in its steady state */
+#define NR_FIRST 2
+#define NR_COUNTED 4
+/* Cycles of which the cheapest tells what a setting is worth */
+#define NR_TRIED 7
+/* What cycles that are averaged may take, and how many they are at most */
+#define AVERAGE_COST 50000000
+#define MAX_AVERAGED 4096
 
-struct bench {
-	struct slotpool *pool;
-	uint32_t image;
-	uint32_t slot;
-	char *memory;
-	/* For the floor: a memory and its original */
-	char *plain;
-	char *original;
-	unsigned int written;
-	/* Pages from one that is written to the next */
-	unsigned int step;
+#define GROWN (16 * PAGE)
+#define SMALL (4UL << 20)
+#define LARGE (64UL << 20)
+#define IMAGE (256UL << 10)
+#define HUGE (2UL << 20)
+
+static const struct alternative *const alternatives[] = {
+	&alternative_floor,
+	&alternative_reset,
+	&alternative_free_alloc,
+	&alternative_scan,
+	&alternative_scan_by_hand,
+	&alternative_keep,
+	&alternative_madvise,
+	&alternative_mmap,
+	&alternative_fork,
 };
 
-static uint64_t now(void)
-{
-	struct timespec time;
+#define NR_ALTERNATIVES (sizeof(alternatives) / sizeof(*alternatives))
 
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-	return time.tv_sec * 1000000000ULL + time.tv_nsec;
+/* Pages to keep, of which the best number counts; the first is more than there are */
+static const uint64_t keeps[] = { 2 * LARGE / PAGE, 1024, 256, 64, 16, 4, 1 };
+
+#define NR_KEEPS (sizeof(keeps) / sizeof(*keeps))
+
+static struct {
+	bool quick;
+	const char *settings;
+	uint64_t memory;
+	const char *unit;
+} options = { .memory = SMALL, .unit = "instructions/cycle" };
+
+static char *contents;
+const char *original;
+
+static uint64_t cost(const struct alternative *alternative)
+{
+	return cpu_time() + (alternative->elsewhere ? alternative->elsewhere() : 0);
 }
 
-static void check(int ret, const char *what)
-{
-	if (ret < 0)
-		errx(1, "%s: %s", what, strerror(-ret));
-}
-
-static void touch(const struct bench *bench, char *memory)
-{
-	for (unsigned int i = 0; i < bench->written; i++)
-		*(volatile uint64_t *)(memory + i * bench->step * PAGE) = i;
-}
-
-/* As the kernel copies where a string instruction's iterations are counted */
-static void copy_page(void *to, const void *from)
-{
-	size_t count = PAGE / 8;
-
-	__asm__ volatile("rep movsq"
-			 : "+D"(to), "+S"(from), "+c"(count)
-			 :
-			 : "memory");
-}
-
-/* The floor: touch the pages, copy them back, and make one system call. */
-static void cycle_floor(const struct bench *bench)
-{
-	touch(bench, bench->plain);
-	for (unsigned int i = 0; i < bench->written; i++)
-		copy_page(bench->plain + i * bench->step * PAGE,
-			  bench->original + i * bench->step * PAGE);
-	syscall(SYS_getppid);
-}
-
-static void cycle_reset(const struct bench *bench)
-{
-	touch(bench, bench->memory);
-	check(slotpool_reset(bench->pool, bench->slot, NULL), "RESET");
-}
-
-static void cycle_free(const struct bench *bench)
-{
-	struct slotpool_alloc alloc = {
-		.flags = SLOTPOOL_ALLOC_IMAGE,
-		.image = bench->image,
-	};
-
-	touch(bench, bench->memory);
-	check(slotpool_free(bench->pool, bench->slot, 0, NULL), "FREE");
-	check(slotpool_alloc(bench->pool, &alloc), "ALLOC");
-	if (alloc.slot != bench->slot)
-		errx(1, "ALLOC: another slot than the affine one");
-}
-
-static uint64_t run(const struct bench *bench, void (*cycle)(const struct bench *),
+/* Returns what so many cycles cost. */
+static uint64_t run(const struct alternative *alternative, const struct workload *workload,
 		    unsigned int rounds)
 {
-	uint64_t start = now();
+	uint64_t start = cost(alternative);
 
 	for (unsigned int i = 0; i < rounds; i++)
-		cycle(bench);
-	return now() - start;
+		alternative->cycle(workload);
+	return cost(alternative) - start;
 }
 
-static int compare(const void *a, const void *b)
+static double median_cost(const struct alternative *alternative, const struct workload *workload)
 {
-	double left = *(const double *)a, right = *(const double *)b;
-
-	return (left > right) - (left < right);
-}
-
-/* The median over batches: those that a timer interrupt hit are outliers. */
-static double median(const struct bench *bench, void (*cycle)(const struct bench *))
-{
+	/* What other processes have used is only known to the microsecond. */
+	uint64_t batch_cost = alternative->elsewhere ? 10 * BATCH_COST : BATCH_COST;
 	double costs[NR_BATCHES];
 	unsigned int rounds;
 
-	run(bench, cycle, 3);
-	rounds = 1 + BATCH_COST / (1 + run(bench, cycle, 1));
+	run(alternative, workload, NR_FIRST);
+	rounds = 1 + batch_cost / (1 + run(alternative, workload, 1));
 	for (int i = 0; i < NR_BATCHES; i++)
-		costs[i] = (double)run(bench, cycle, rounds) / rounds;
-	qsort(costs, NR_BATCHES, sizeof(costs[0]), compare);
-	return costs[NR_BATCHES / 2];
+		costs[i] = (double)run(alternative, workload, rounds) / rounds;
+	return median(costs, NR_BATCHES);
 }
 
-static void start(struct bench *bench)
+static unsigned int nr_settings(const struct alternative *alternative)
 {
-	struct slotpool_alloc alloc = { .flags = SLOTPOOL_ALLOC_IMAGE, .image = bench->image };
-
-	check(slotpool_alloc(bench->pool, &alloc), "ALLOC");
-	bench->slot = alloc.slot;
-	bench->memory = slotpool_address(bench->pool, alloc.slot);
+	return (alternative->keeps ? NR_KEEPS : 1) * (alternative->huge ? 2 : 1) *
+	       (alternative->other ? 2 : 1);
 }
 
-static void stop(struct bench *bench)
+static struct setting setting_number(const struct alternative *alternative, unsigned int number)
 {
-	check(slotpool_free(bench->pool, bench->slot, SLOTPOOL_FREE_DECOMMIT, NULL), "FREE");
-}
+	struct setting setting = { .huge = true };
 
-static void measure(struct bench *bench, unsigned int written, bool scattered)
-{
-	double floor, reset, free, average;
-
-	bench->written = written;
-	bench->step = scattered && written ? SLOT_PAGES / written : 1;
-	floor = median(bench, cycle_floor);
-	start(bench);
-	reset = median(bench, cycle_reset);
-	free = median(bench, cycle_free);
-	stop(bench);
-	/* From a slot's first sample on */
-	start(bench);
-	average = (double)run(bench, cycle_reset, NR_AVERAGED) / NR_AVERAGED;
-	stop(bench);
-	printf("%7u  %-9s %10.0f %10.0f %6.2f %10.0f %6.2f %12.0f\n", written,
-	       scattered ? "scattered" : "together", floor, reset, reset / floor, free,
-	       free / floor, average);
-}
-
-static void set_up(struct bench *bench)
-{
-	struct slotpool_image_range range = { .length = SLOT };
-
-	check(slotpool_open(NULL, &bench->pool), "the pool can't be opened");
-	check(slotpool_map(bench->pool, 0, slotpool_geometry(bench->pool)->nr_slots), "mmap");
-	if (slotpool_geometry(bench->pool)->slot_size != SLOT ||
-	    slotpool_geometry(bench->pool)->keep_bytes < SLOT)
-		errx(1, "needs a pool with slot_size=4M keep_bytes=4M nr_shards=1");
-	bench->plain = mmap(NULL, 2 * SLOT, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-	if (bench->plain == MAP_FAILED)
-		err(1, "mmap");
-	bench->original = bench->plain + SLOT;
-	memset(bench->original, 'i', SLOT);
-	range.address = (uintptr_t)bench->original;
-	check(slotpool_image_memory(bench->pool, &range, 1, SLOT, &bench->image, NULL), "IMAGE");
-}
-
-int main(void)
-{
-	unsigned int written;
-	struct bench bench;
-
-	set_up(&bench);
-	setlinebuf(stdout);
-	printf("%7s  %-9s %10s %10s %6s %10s %6s %12s\n", "written", "pages", "floor", "RESET",
-	       "ratio", "FREE+ALLOC", "ratio", "RESET, mean");
-	for (written = 0; written <= SLOT_PAGES; written = written ? 4 * written : 1) {
-		measure(&bench, written, false);
-		if (written > 1 && written < SLOT_PAGES)
-			measure(&bench, written, true);
+	if (alternative->other) {
+		setting.other = number % 2;
+		number /= 2;
 	}
-	slotpool_close(bench.pool);
+	if (alternative->huge) {
+		setting.huge = !(number % 2);
+		number /= 2;
+	}
+	setting.keep = keeps[number] * PAGE;
+	return setting;
+}
+
+static bool start(const struct alternative *alternative, const struct workload *workload,
+		  unsigned int number)
+{
+	struct setting setting = setting_number(alternative, number);
+
+	prctl(PR_SET_THP_DISABLE, !setting.huge, 0, 0, 0);
+	return alternative->start(workload, &setting);
+}
+
+static void stop(const struct alternative *alternative)
+{
+	alternative->stop();
+	prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
+}
+
+/* What a cycle costs, about; it isn't tried again if it is far above @least. */
+static uint64_t try_cost(const struct alternative *alternative, const struct workload *workload,
+			 uint64_t least)
+{
+	uint64_t cheapest = UINT64_MAX;
+
+	run(alternative, workload, NR_FIRST);
+	for (int i = 0; i < NR_TRIED; i++) {
+		uint64_t costs = run(alternative, workload, 1);
+
+		if (costs < cheapest)
+			cheapest = costs;
+		if (cheapest / 2 > least)
+			break;
+	}
+	return cheapest;
+}
+
+/*
+ * Finds the setting with which a cycle costs least. An earlier one stays if a later
+ * one is not clearly better, so that it is the same one whenever this runs.
+ */
+static unsigned int find_best_setting(const struct alternative *alternative,
+				      const struct workload *workload)
+{
+	uint64_t least = UINT64_MAX;
+	unsigned int best = 0;
+
+	for (unsigned int i = 0; i < nr_settings(alternative); i++) {
+		uint64_t costs;
+
+		if (!start(alternative, workload, i))
+			continue;
+		costs = try_cost(alternative, workload, least);
+		stop(alternative);
+		if (costs < least - least / 200) {
+			least = costs;
+			best = i;
+		}
+	}
+	return best;
+}
+
+/* Reads from records which one was found where costs could be measured. */
+static unsigned int read_best_setting(const struct alternative *alternative, const char *name)
+{
+	FILE *file = fopen(options.settings, "r");
+	char line[300], start[200];
+	unsigned int best = 0;
+	int length;
+
+	if (!file)
+		err(1, "%s", options.settings);
+	length = snprintf(start, sizeof(start), "record\t%s\t%s\tsetting\tnumber\t",
+			  alternative->name, name);
+	while (fgets(line, sizeof(line), file)) {
+		if (!strncmp(line, start, length))
+			best = strtoul(line + length, NULL, 10);
+	}
+	fclose(file);
+	return best;
+}
+
+static void record_setting(const struct alternative *alternative, const struct workload *workload,
+			   const char *name, unsigned int number)
+{
+	struct setting setting = setting_number(alternative, number);
+	uint64_t all = workload->memory + workload->grown;
+
+	if (nr_settings(alternative) == 1)
+		return;
+	record(alternative->name, name, "setting", "number", number);
+	if (alternative->keeps)
+		record(alternative->name, name, "keep", "bytes",
+		       setting.keep < all ? setting.keep : all);
+	if (alternative->huge)
+		record(alternative->name, name, "huge pages", "boolean", setting.huge);
+	if (alternative->other)
+		record(alternative->name, name, alternative->other, "boolean", setting.other);
+}
+
+/*
+ * With what decay costs, which medians don't show: from a slot's first sample on,
+ * until it has been sampled some times.
+ */
+static void average(const struct alternative *alternative, const struct workload *workload,
+		    const char *name, double usual)
+{
+	unsigned int rounds = AVERAGE_COST / (1 + usual);
+
+	if (rounds > MAX_AVERAGED)
+		rounds = MAX_AVERAGED;
+	if (!start(alternative, workload, 0))
+		return;
+	record(alternative->name, name, "mean cost", options.unit,
+	       (double)run(alternative, workload, rounds) / rounds);
+	stop(alternative);
+}
+
+/*
+ * What cycles overwrite, and what page faults copy or clear: in a cycle where
+ * nothing is only read, each of them does that to a page.
+ */
+static double copied(const struct alternative *alternative, const struct workload *workload)
+{
+	struct workload writes = *workload;
+	uint64_t overwritten = 0, faults, huge_faults;
+
+	writes.nr_read = 0;
+	run(alternative, &writes, NR_FIRST);
+	if (alternative->overwritten)
+		overwritten = alternative->overwritten();
+	/* This order, as reading the one takes page faults itself. */
+	huge_faults = count_huge_faults();
+	faults = count_page_faults();
+	run(alternative, &writes, NR_COUNTED);
+	faults = count_page_faults() - faults;
+	huge_faults = count_huge_faults() - huge_faults;
+	if (alternative->overwritten)
+		overwritten = alternative->overwritten() - overwritten;
+	return overwritten + (faults - huge_faults) * PAGE + huge_faults * HUGE;
+}
+
+static void count(const struct alternative *alternative, const struct workload *workload,
+		  const char *name)
+{
+	uint64_t faults, calls, mapping_calls;
+
+	run(alternative, workload, NR_FIRST);
+	faults = count_page_faults();
+	run(alternative, workload, NR_COUNTED);
+	faults = count_page_faults() - faults;
+	record(alternative->name, name, "page faults", "1/cycle", (double)faults / NR_COUNTED);
+	record(alternative->name, name, "bytes copied", "bytes/cycle",
+	       copied(alternative, workload) / NR_COUNTED);
+
+	if (count_calls_begin())
+		return;
+	for (unsigned int i = 0; i < NR_COUNTED; i++)
+		alternative->cycle(workload);
+	count_calls_end(&calls, &mapping_calls);
+	record(alternative->name, name, "system calls", "1/cycle", (double)calls / NR_COUNTED);
+	record(alternative->name, name, "mapping calls", "1/cycle",
+	       (double)mapping_calls / NR_COUNTED);
+}
+
+static void measure_shootdowns(const struct alternative *alternative,
+			       const struct workload *workload, const char *name)
+{
+	uint64_t before;
+
+	if (!start(alternative, workload, read_best_setting(alternative, name)))
+		return;
+	run(alternative, workload, NR_FIRST);
+	before = count_shootdowns();
+	run(alternative, workload, NR_COUNTED);
+	record(alternative->name, name, "shootdown interrupts", "1/cycle",
+	       (double)(count_shootdowns() - before) / NR_COUNTED);
+	stop(alternative);
+}
+
+static void measure(const struct alternative *alternative, const struct workload *workload,
+		    const char *name)
+{
+	unsigned int setting = find_best_setting(alternative, workload);
+	double usual;
+
+	if (!start(alternative, workload, setting))
+		return;
+	usual = median_cost(alternative, workload);
+	record(alternative->name, name, "cost", options.unit, usual);
+	record_setting(alternative, workload, name, setting);
+	count(alternative, workload, name);
+	stop(alternative);
+	if (alternative == &alternative_reset)
+		average(alternative, workload, name, usual);
+}
+
+/* A workload, as tables have them */
+struct row {
+	unsigned int written;
+	bool scattered;
+	unsigned int read;
+	unsigned int grown;
+	bool write_grown;
+	uint64_t image;
+};
+
+static void measure_row(struct row row)
+{
+	struct workload workload = {
+		.memory = options.memory,
+		.image = row.image ? row.image : IMAGE,
+		.grown = row.grown * PAGE,
+		.scattered = row.scattered,
+		.write_grown = row.write_grown,
+	};
+	char name[120];
+
+	memset(contents, 'i', workload.image);
+	memset(contents + workload.image, 0, workload.memory - workload.image);
+	workload_set_up(&workload, row.written, row.read);
+	workload_name(&workload, row.read, name, sizeof(name));
+	printf("progress\t%s\n", name);
+	fflush(stdout);
+	for (unsigned int i = 0; i < NR_ALTERNATIVES; i++) {
+		if (options.settings)
+			measure_shootdowns(alternatives[i], &workload, name);
+		else
+			measure(alternatives[i], &workload, name);
+	}
+	workload_tear_down(&workload);
+}
+
+/* The rows that the main table has */
+static const struct row main_rows[] = {
+	{ .written = 1 },
+	{ .written = 4 },
+	{ .written = 16 },
+	{ .written = 64 },
+	{ .written = 256 },
+	{ .written = 1024 },
+	{ .written = 64, .scattered = true },
+	{ .written = 256, .scattered = true },
+	{ .written = 1, .read = 1024 },
+	{ .written = 64, .scattered = true, .read = 1024 },
+};
+
+/* What isn't part of the matrix */
+static const struct row more_rows[] = {
+	{ .written = 16, .grown = 16, .write_grown = true },
+	{ .written = 1, .read = 1024, .image = SMALL },
+	{ .written = 64, .scattered = true, .read = 1024, .image = SMALL },
+};
+
+#define NR_ROWS(rows) (sizeof(rows) / sizeof(*(rows)))
+
+static void measure_rows(const struct row *rows, unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++)
+		measure_row(rows[i]);
+}
+
+/* All ways to write, to read and to grow */
+static void measure_matrix(void)
+{
+	static const unsigned int writes[] = { 0, 1, 4, 16, 64, 256, 1024 };
+	static const unsigned int reads[] = { 0, 64, 1024 };
+
+	for (unsigned int i = 0; i < NR_ROWS(writes); i++) {
+		/* These are the same in both ways. */
+		bool one_way = writes[i] <= 1 || writes[i] == SMALL / PAGE;
+
+		for (unsigned int k = 0; k < NR_ROWS(reads) * 4; k++) {
+			struct row row = {
+				.written = writes[i],
+				.read = reads[k / 4],
+				.grown = k & 2 ? GROWN / PAGE : 0,
+				.scattered = k & 1,
+			};
+
+			if (!row.scattered || !one_way)
+				measure_row(row);
+		}
+	}
+}
+
+static void measure_large(void)
+{
+	measure_row((struct row){ .written = 64, .scattered = true, .read = 1024 });
+}
+
+static void parse(int argc, char **argv)
+{
+	static const struct option known[] = {
+		{ "quick", no_argument, NULL, 'q' },
+		{ "large", no_argument, NULL, 'l' },
+		{ "shootdowns", required_argument, NULL, 's' },
+		{ "host", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+		switch (option) {
+		case 'q':
+			options.quick = true;
+			break;
+		case 'l':
+			options.memory = LARGE;
+			break;
+		case 's':
+			options.settings = optarg;
+			break;
+		case 'h':
+			options.unit = "ns/cycle";
+			break;
+		default:
+			errx(2, "usage: cycles [--quick] [--large] [--host] [--shootdowns FILE]");
+		}
+	}
+}
+
+int main(int argc, char **argv)
+{
+	parse(argc, argv);
+	contents = mmap(NULL, options.memory, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	if (contents == MAP_FAILED)
+		err(1, "mmap");
+	original = contents;
+	if (options.settings)
+		count_shootdowns_begin();
+	if (options.memory == LARGE) {
+		measure_large();
+	} else if (options.quick) {
+		measure_rows(main_rows, NR_ROWS(main_rows));
+	} else {
+		measure_matrix();
+		measure_rows(more_rows, NR_ROWS(more_rows));
+	}
+	if (options.settings)
+		count_shootdowns_end();
 	return 0;
 }

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT
+/*
+ * libslotpool, with the module and without.
+ *
+ * Without it the library does what Wasmtime's pooling allocator does with a slot
+ * that goes back to the same module. From where its sequences of system calls are
+ * (userspace/lib/host_slot.c has them), all below crates/wasmtime/src/runtime/vm:
+ *
+ * - An instance begins in a mapping of the image that is there already, and
+ *   mprotect() moves the end of what is accessible: cow.rs, instantiate() and
+ *   set_heap_limit(), which also shrinks what the last instance has grown.
+ * - It ends with madvise(MADV_DONTNEED): cow.rs, clear_and_remain_ready().
+ * - Or with its lowest bytes overwritten first (PoolingAllocationConfig's
+ *   linear_memory_keep_resident): pagemap_disabled.rs, reset_with_pagemap().
+ * - Or with PAGEMAP_SCAN and an overwriting of what it finds: up to the same
+ *   number of bytes, in 32 regions at most; the rest is given back:
+ *   sys/unix/pagemap.rs, reset_with_pagemap(). The library looks for more than
+ *   Wasmtime there, see alternative_scan.c; else it adds about 170 instructions, for
+ *   locks and a choice of backend, to what one would write by hand.
+ *
+ * Wasmtime gives memory back in batches if it is told to (decommit_batch_size),
+ * which changes when that is done, and not what it costs on one thread.
+ */
+#include <stdio.h>
+
+#include <slotpool.h>
+
+#include "alternative.h"
+#include "measure.h"
+#include "place.h"
+
+static struct slotpool *pool;
+static struct slotpool_alloc request;
+static char *memory;
+
+static void alloc(void)
+{
+	uint32_t before = request.slot;
+
+	check(slotpool_alloc(pool, &request), "ALLOC");
+	if (memory && request.slot != before)
+		errx(1, "ALLOC: another slot than the affine one");
+}
+
+static bool fits(const struct workload *workload)
+{
+	const struct slotpool_info *info = slotpool_geometry(pool);
+
+	return info->slot_size >= workload->memory + workload->grown;
+}
+
+static bool start(const struct workload *workload, const struct setting *setting)
+{
+	struct slotpool_image_range range = {
+		.length = workload->image,
+		.address = (uintptr_t)original,
+	};
+
+	if (slotpool_open(NULL, &pool))
+		return false;
+	if (!fits(workload)) {
+		slotpool_close(pool);
+		return false;
+	}
+	place_aligned(slotpool_geometry(pool)->slot_stride);
+	check(slotpool_map(pool, 0, 1), "mmap");
+	request = (struct slotpool_alloc){
+		.flags = SLOTPOOL_ALLOC_IMAGE | SLOTPOOL_ALLOC_KEEP,
+		.keep = setting->keep,
+	};
+	check(slotpool_image_memory(pool, &range, 1, workload->memory, &request.image, NULL),
+	      "IMAGE");
+	memory = NULL;
+	alloc();
+	memory = slotpool_address(pool, request.slot);
+	if (!memory)
+		errx(1, "the pool is used by others");
+	return true;
+}
+
+static bool start_kernel(const struct workload *workload, const struct setting *setting)
+{
+	setenv("SLOTPOOL_BACKEND", "kernel", 1);
+	return start(workload, setting);
+}
+
+static bool start_host(const struct workload *workload, const struct setting *setting,
+		       const char *reset)
+{
+	char parameters[120];
+
+	snprintf(parameters, sizeof(parameters),
+		 "nr_slots=1 slot_size=%lu slot_stride=%lu reset=%s",
+		 workload->memory + workload->grown, 2 * workload->memory, reset);
+	setenv("SLOTPOOL_BACKEND", "host", 1);
+	setenv("SLOTPOOL_HOST_POOL", parameters, 1);
+	return start(workload, setting);
+}
+
+static bool start_scan(const struct workload *workload, const struct setting *setting)
+{
+	return start_host(workload, setting, "scan");
+}
+
+static bool start_keep(const struct workload *workload, const struct setting *setting)
+{
+	return start_host(workload, setting, "madvise");
+}
+
+static bool start_madvise(const struct workload *workload, const struct setting *setting)
+{
+	const struct setting nothing = { .huge = setting->huge };
+
+	return start_host(workload, &nothing, "madvise");
+}
+
+static void live(const struct workload *workload)
+{
+	if (workload->grown)
+		check(slotpool_resize(pool, request.slot, SLOTPOOL_RESIZE_GROW_ONLY,
+				      workload->memory + workload->grown, 0, NULL),
+		      "RESIZE");
+	workload_touch(workload, memory);
+}
+
+static void cycle_reset(const struct workload *workload)
+{
+	live(workload);
+	check(slotpool_reset(pool, request.slot, NULL), "RESET");
+}
+
+static void cycle_free_alloc(const struct workload *workload)
+{
+	live(workload);
+	check(slotpool_free(pool, request.slot, 0, NULL), "FREE");
+	alloc();
+}
+
+static void stop(void)
+{
+	slotpool_close(pool);
+	place_as_usual();
+}
+
+static uint64_t overwritten(void)
+{
+	struct slotpool_stat stat;
+
+	check(slotpool_stat(pool, &stat), "STAT");
+	return stat.reset_pages * PAGE;
+}
+
+const struct alternative alternative_reset = {
+	.name = "slotpool RESET",
+	.start = start_kernel,
+	.cycle = cycle_reset,
+	.stop = stop,
+	.overwritten = overwritten,
+};
+
+const struct alternative alternative_free_alloc = {
+	.name = "slotpool FREE+ALLOC",
+	.start = start_kernel,
+	.cycle = cycle_free_alloc,
+	.stop = stop,
+	.overwritten = overwritten,
+};
+
+const struct alternative alternative_scan = {
+	.name = "PAGEMAP_SCAN",
+	.keeps = true,
+	.huge = true,
+	.start = start_scan,
+	.cycle = cycle_reset,
+	.stop = stop,
+	.overwritten = overwritten,
+};
+
+const struct alternative alternative_keep = {
+	.name = "keep_resident",
+	.keeps = true,
+	.huge = true,
+	.start = start_keep,
+	.cycle = cycle_reset,
+	.stop = stop,
+	.overwritten = overwritten,
+};
+
+const struct alternative alternative_madvise = {
+	.name = "madvise",
+	.huge = true,
+	.start = start_madvise,
+	.cycle = cycle_reset,
+	.stop = stop,
+	.overwritten = overwritten,
+};

@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# For events.gnuplot, after figures.awk: page faults and shootdown interrupts of a cycle.
+
+END {
+	workload = reuse(64, "scattered", 1024)
+	for (i = 2; i <= nr_columns; i++) {
+		if (has(columns[i], workload, "shootdown interrupts"))
+			printf "\"%s\" %g %g\n", columns[i],
+				value(columns[i], workload, "page faults"),
+				value(columns[i], workload, "shootdown interrupts")
+	}
+}

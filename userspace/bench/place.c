@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+#include <sys/mman.h>
+
+#include "measure.h"
+#include "place.h"
+
+#define ALIGNMENT (2UL << 20)
+
+/* What is in the way of mappings that would not be aligned */
+static char *filler;
+static size_t filler_size;
+
+/* Linux gives the next mapping the highest place where there is room. */
+void place_aligned(size_t size)
+{
+	size_t room = size + ALIGNMENT;
+	char *probe = mmap(NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (probe == MAP_FAILED)
+		err(1, "mmap");
+	filler_size = (uintptr_t)(probe + room) % ALIGNMENT;
+	munmap(probe, room);
+	if (!filler_size)
+		return;
+	filler = mmap(probe + room - filler_size, filler_size, PROT_NONE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	if (filler == MAP_FAILED)
+		err(1, "mmap");
+}
+
+void place_as_usual(void)
+{
+	if (filler_size)
+		munmap(filler, filler_size);
+}
