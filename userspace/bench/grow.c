@@ -4,9 +4,11 @@
  * for a quarter of its pages: RESIZE, and mprotect() as a runtime uses it without
  * slotpool. The memory has to shrink again before its next instance starts: RESET
  * sees to that, or another mprotect(). Told in instructions and in empty system
- * calls.
+ * calls; and what an ioctl costs that the module refuses at once, because no command
+ * can cost less.
  */
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -69,6 +71,15 @@ static struct costs call_nothing(void)
 	return (struct costs){ cpu_time() - start, 0 };
 }
 
+static struct costs refuse(void)
+{
+	uint64_t start = cpu_time();
+
+	for (int i = 0; i < NR_STEPS; i++)
+		ioctl(slotpool_fd(pool), _IO(SLOTPOOL_IOC_MAGIC, 0xff));
+	return (struct costs){ cpu_time() - start, 0 };
+}
+
 static struct costs measure(struct costs (*batch)(void))
 {
 	double grow[NR_BATCHES], shrink[NR_BATCHES];
@@ -102,6 +113,7 @@ int main(void)
 	check(slotpool_alloc(pool, &alloc), "ALLOC");
 	slot = alloc.slot;
 	tell("slotpool", measure(grow_slot), empty);
+	record("slotpool", "empty ioctl", "cost", "instructions", measure(refuse).grow);
 	slotpool_close(pool);
 
 	plain = mmap(NULL, 2 * LIMIT + NR_STEPS * GROWTH, PROT_NONE,
