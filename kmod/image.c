@@ -37,6 +37,10 @@
 /* How often a page has to be missed until it isn't expected to be written any more */
 #define IMAGE_MAX_SCORE 2UL
 
+/* To look which pages were written costs as much as a cold start: not each pays it. */
+#define IMAGE_ALWAYS_SAMPLED 2U
+#define IMAGE_SAMPLE_INTERVAL 8U
+
 /**
  * image_store_init() - set up what images share
  * @store: the store
@@ -847,25 +851,26 @@ unsigned long image_store_shrink(struct image_store *store, unsigned long nr_pag
 }
 
 /**
- * image_learn() - remember which pages instances write
+ * image_wants_sample() - count a slot that was set up ahead of its instance
  * @image: the image
- * @pages: private pages of a slot whose instance has ended
- * @written: mark of those that it wrote
  *
- * What was written twice has to be missed twice to be forgotten.
- *
- * Context: Process context, holding the slot's mutex. May sleep.
+ * Context: Any.
+ * Return: Whether image_learn() shall be told all that its instance writes.
  */
-void image_learn(struct image *image, struct xarray *pages, xa_mark_t written)
+bool image_wants_sample(struct image *image)
 {
-	/* It is only a hint: for want of memory it is left out. */
-	const gfp_t gfp = GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN;
+	unsigned int nr = atomic_inc_return(&image->nr_prepared);
+
+	return nr <= IMAGE_ALWAYS_SAMPLED || nr % IMAGE_SAMPLE_INTERVAL == 0;
+}
+
+static void image_forget(struct image *image, struct xarray *pages, xa_mark_t written, gfp_t gfp)
+{
 	unsigned long index;
 	void *entry;
 
-	/* Another slot's instance is as good. */
-	if (!mutex_trylock(&image->lock))
-		return;
+	lockdep_assert_held(&image->lock);
+
 	xa_for_each(&image->hot, index, entry) {
 		unsigned long score = xa_to_value(entry);
 
@@ -877,6 +882,31 @@ void image_learn(struct image *image, struct xarray *pages, xa_mark_t written)
 		else
 			xa_erase(&image->hot, index);
 	}
+}
+
+/**
+ * image_learn() - remember which pages instances write
+ * @image: the image
+ * @pages: private pages of a slot whose instance has ended
+ * @written: mark of those that it wrote
+ * @all: of all that it wrote, so that others were missed
+ *
+ * What was written twice has to be missed twice to be forgotten.
+ *
+ * Context: Process context, holding the slot's mutex. May sleep.
+ */
+void image_learn(struct image *image, struct xarray *pages, xa_mark_t written, bool all)
+{
+	/* It is only a hint: for want of memory it is left out. */
+	const gfp_t gfp = GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN;
+	unsigned long index;
+	void *entry;
+
+	/* Another slot's instance is as good. */
+	if (!mutex_trylock(&image->lock))
+		return;
+	if (all)
+		image_forget(image, pages, written, gfp);
 	xa_for_each_marked(pages, index, entry, written) {
 		void *old = xa_load(&image->hot, index);
 		unsigned long score = old ? xa_to_value(old) : 0;

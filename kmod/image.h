@@ -92,6 +92,7 @@ struct image_source {
  * @idle_link: in the store's list of idle images
  * @nr_idle: what the image adds to the store's count of idle pages
  * @hot: pages that instances write, with how sure that is
+ * @nr_prepared: slots that were set up with them
  */
 struct image {
 	refcount_t references;
@@ -110,6 +111,7 @@ struct image {
 	struct list_head idle_link;
 	unsigned long nr_idle;
 	struct xarray hot;
+	atomic_t nr_prepared;
 };
 
 void image_store_init(struct image_store *store, unsigned long max_pages,
@@ -139,7 +141,8 @@ void image_attach(struct image *image);
 void image_detach(struct image *image);
 struct page *image_page(struct image *image, pgoff_t index, gfp_t gfp);
 
-void image_learn(struct image *image, struct xarray *pages, xa_mark_t written);
+bool image_wants_sample(struct image *image);
+void image_learn(struct image *image, struct xarray *pages, xa_mark_t written, bool all);
 
 /**
  * image_next_hot() - one after the other, the pages that instances write

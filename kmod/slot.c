@@ -389,6 +389,23 @@ static void slot_trim(struct slot *slot)
 		slot_empty_above(slot);
 }
 
+/* Marks what the first instance of a slot touched that was not there already. */
+static void slot_mark_touched(struct slot *slot)
+{
+	unsigned long nr_pages = 0;
+	struct page *page;
+
+	lockdep_assert_held(&slot->lock);
+
+	list_for_each_entry(page, &slot->pages, lru) {
+		/* They were made first. */
+		if (nr_pages++ < slot->nr_prepared)
+			continue;
+		xa_set_mark(&slot->by_index, page->index, DECAY_WRITTEN);
+		cond_resched();
+	}
+}
+
 /**
  * slot_learn() - find out which pages the instance wrote that ends now
  * @slot: an allocated slot
@@ -401,24 +418,23 @@ static void slot_trim(struct slot *slot)
  */
 bool slot_learn(struct slot *slot)
 {
-	bool sampled, all_touched;
-	unsigned long index;
-	void *page;
+	bool sampled, touched;
 
 	lockdep_assert_held(&slot->lock);
 
 	sampled = decay_sample(&slot->decay, slot->client->mapping, slot->first, &slot->by_index);
-	/* All that a slot has which was empty is what its instance touched. */
-	all_touched = slot->first_life && !slot->nr_prepared && !sampled;
+	/*
+	 * What a slot has that was empty, and wasn't prepared, its instance touched.
+	 * One that never faulted may not have run at all.
+	 */
+	touched = slot->first_life && !slot->prepare && !sampled &&
+		  (!slot->nr_prepared || slot->nr_pages > slot->nr_prepared);
 	slot->first_life = false;
-	if (slot->image && all_touched) {
-		xa_for_each(&slot->by_index, index, page) {
-			xa_set_mark(&slot->by_index, index, DECAY_WRITTEN);
-			cond_resched();
-		}
-	}
-	if (slot->image && (all_touched || sampled))
-		image_learn(slot->image, &slot->by_index, DECAY_WRITTEN);
+	if (slot->image && touched)
+		slot_mark_touched(slot);
+	if (slot->image && (touched || sampled))
+		image_learn(slot->image, &slot->by_index, DECAY_WRITTEN,
+			    sampled || !slot->nr_prepared);
 	return sampled;
 }
 
@@ -770,7 +786,7 @@ static void slot_prepare(struct slot *slot)
 	slot->nr_made -= slot->nr_prepared;
 	stats_add(slot->memory->stats, STATS_PREPARED_PAGES, slot->nr_prepared);
 	/* The instance's end shows which of them it wrote. */
-	if (slot->nr_prepared)
+	if (slot->nr_prepared && image_wants_sample(slot->image))
 		decay_watch_new(&slot->decay, &slot->memory->decay);
 }
 
