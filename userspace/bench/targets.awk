@@ -67,7 +67,8 @@ function to_best(text, bound, workload,   best, note)
 {
 	best = best_other(workload)
 	if (best && has(RESET, workload, "cost")) {
-		note = "by " best
+		note = "best / floor: " sprintf("%.2f", ratio(best, workload, "floor", workload)) \
+			"; it is " best
 		if (best == "keep_resident")
 			note = note " of " value(best, workload, "keep") / 1024 " KiB; by " SCAN " " \
 				sprintf("%.2f", ratio(SCAN, workload, RESET, workload))
