@@ -43,7 +43,7 @@ function over_floor(alternative, workload)
 # What so many commands that do nothing cost more than the floor's one system call
 function least(nr)
 {
-	return nr * value("slotpool", "empty ioctl", "cost") -
+	return nr * value("slotpool", "empty ioctl", "cost") - \
 		value("floor", "empty system call", "cost")
 }
 
