@@ -138,12 +138,12 @@ check-unit:
 	done; echo "@done"; } | selftests/vm/tap.sh $(call result,unit) $(UNIT_TESTS)
 
 # Those that need neither the module nor a machine of their own
-HOST_TESTS := library_host
+HOST_TESTS := library_host oracle_host
 
 .PHONY: check-host
 check-host:
 	@$(MAKE) selftests TESTS="$(HOST_TESTS)"
-	@echo "This machine's Linux, $(words $(HOST_TESTS)) program"
+	@echo "This machine's Linux, $(words $(HOST_TESTS)) programs"
 	@{ for test in $(HOST_TESTS); do \
 		echo "@start $$test"; $(BUILD)/selftests/$$test 2>&1; echo "@end $$test $$?"; \
 	done; echo "@done"; } | selftests/vm/tap.sh $(call result,host) $(HOST_TESTS)

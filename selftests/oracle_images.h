@@ -45,7 +45,7 @@ static void add_handle(struct process *process, struct client *client, uint32_t 
 static void make_image(struct process *process, struct client *client,
 		       struct slotpool_image *argument, struct image *image)
 {
-	int err = pool_call(client->fd, SLOTPOOL_IMAGE, argument);
+	int err = client_call(client, SLOTPOOL_IMAGE, argument);
 
 	if (process->options->refuses_images &&
 	    (err == -EFBIG || err == -EDQUOT || err == -ENOSPC)) {
@@ -62,7 +62,8 @@ static const char *pick_source(struct process *process, struct client *client, s
 {
 	const struct slot *slot = pick_slot(process, client);
 
-	if (slot && slot->limit * PAGE >= length && one_in(process, 3))
+	if (slot && slot->limit * PAGE >= length && map_covers(&client->maps[0], slot->index) &&
+	    one_in(process, 3))
 		return map_slot(&client->maps[0], slot->index) +
 		       pick(process, slot->limit * PAGE - length + 1);
 	return process->buffer + pick(process, BUFFER - length + 1);
@@ -227,7 +228,7 @@ static bool export_image(struct process *process, struct client *client)
 		return false;
 	handle = &client->handles[pick(process, client->nr_handles)];
 	argument.image = handle->number;
-	CHECK(process, !pool_call(client->fd, SLOTPOOL_EXPORT, &argument));
+	CHECK(process, !client_call(client, SLOTPOOL_EXPORT, &argument));
 	process->exports[process->nr_exports++] = (struct export){
 		.fd = argument.fd,
 		.image = image_get(handle->image),
@@ -259,7 +260,7 @@ static bool import_image(struct process *process, struct client *client)
 		return false;
 	export = &process->exports[pick(process, process->nr_exports)];
 	argument.fd = export->fd;
-	err = pool_call(client->fd, SLOTPOOL_IMPORT, &argument);
+	err = client_call(client, SLOTPOOL_IMPORT, &argument);
 	if (process->options->refuses_images && err == -EDQUOT)
 		return true;
 	CHECK(process, !err && argument.length == export->image->length);
@@ -276,7 +277,7 @@ static bool release_image(struct process *process, struct client *client)
 		return false;
 	handle = &client->handles[pick(process, client->nr_handles)];
 	argument.image = handle->number;
-	CHECK(process, !pool_call(client->fd, SLOTPOOL_RELEASE, &argument));
+	CHECK(process, !client_call(client, SLOTPOOL_RELEASE, &argument));
 	if (--handle->count)
 		return true;
 	image_put(handle->image);

@@ -84,18 +84,33 @@ static inline bool map_set_aside(char *start, size_t length)
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == start;
 }
 
+/* Whose slots are all in their first places, and writable */
+static inline void map_init(struct map *map, uint32_t first, uint32_t count, size_t stride_pages)
+{
+	map->first = first;
+	map->count = count;
+	map->stride_pages = stride_pages;
+	map->moved = calloc(count, sizeof(*map->moved));
+	map->pages = calloc(count * stride_pages, sizeof(*map->pages));
+}
+
+/* One that the library has made, for which there are no second places. */
+static inline void map_adopt(struct map *map, char *start, uint32_t first, uint32_t count,
+			     size_t stride_pages)
+{
+	map_init(map, first, count, stride_pages);
+	map->start = start;
+	map->places = start;
+}
+
 /* @shift: a number of pages, so that page tables end elsewhere in each mapping */
 static inline bool map_create(struct map *map, int fd, uint32_t first, uint32_t count,
 			      size_t stride_pages, size_t shift)
 {
 	size_t length = count * stride_pages * MAP_PAGE;
 
-	map->first = first;
-	map->count = count;
-	map->stride_pages = stride_pages;
+	map_init(map, first, count, stride_pages);
 	map->length = 2 * length + shift * MAP_PAGE;
-	map->moved = calloc(count, sizeof(*map->moved));
-	map->pages = calloc(count * stride_pages, sizeof(*map->pages));
 	map->start = mmap(NULL, map->length, PROT_NONE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (map->start == MAP_FAILED)
@@ -105,13 +120,18 @@ static inline bool map_create(struct map *map, int fd, uint32_t first, uint32_t 
 		    (off_t)(first * stride_pages * MAP_PAGE)) == map->places;
 }
 
+static inline void map_forget(struct map *map)
+{
+	free(map->moved);
+	free(map->pages);
+	map->start = NULL;
+}
+
 static inline bool map_destroy(struct map *map)
 {
 	bool done = !munmap(map->start, map->length);
 
-	free(map->moved);
-	free(map->pages);
-	map->start = NULL;
+	map_forget(map);
 	return done;
 }
 

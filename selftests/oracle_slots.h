@@ -21,6 +21,16 @@ static bool owns(const struct process *process, uint32_t index)
 	return false;
 }
 
+static bool has_all(const struct process *process)
+{
+	uint32_t nr_slots = 0;
+	unsigned int i;
+
+	for (i = 0; i < NR_CLIENTS; i++)
+		nr_slots += process->clients[i].nr_slots;
+	return nr_slots == process->info.nr_slots;
+}
+
 /* Whether the pool may say that it has no pages to promise. */
 static bool is_short(const struct process *process, int err)
 {
@@ -49,9 +59,12 @@ static struct slot *take(struct process *process, struct client *client,
 	}
 
 	note(process, argument->slot, argument->flags, limit * PAGE);
-	err = pool_call(client->fd, SLOTPOOL_ALLOC, argument);
-	if (err == (exact ? -EBUSY : -ENOSPC) || is_short(process, err))
+	err = client_call(client, SLOTPOOL_ALLOC, argument);
+	if (err == (exact ? -EBUSY : -ENOSPC) || is_short(process, err)) {
+		/* Other processes have no slots of a pool in user space. */
+		CHECK(process, !IN_USER_SPACE || (exact ? busy : has_all(process)));
 		return NULL;
+	}
 	CHECK(process, !err && !busy && argument->slot < process->info.nr_slots);
 	CHECK(process, !owns(process, argument->slot));
 	CHECK(process, argument->offset == argument->slot * process->info.slot_stride);
@@ -103,6 +116,14 @@ static bool alloc(struct process *process, struct client *client)
 	return true;
 }
 
+static void reset_slot(struct process *process, struct client *client, struct slot *slot)
+{
+	struct slotpool_reset argument = { .slot = slot->index };
+
+	CHECK(process, !client_call(client, SLOTPOOL_RESET, &argument));
+	slot_reset(slot);
+}
+
 static bool reset(struct process *process, struct client *client)
 {
 	struct slot *slot = pick_slot(process, client);
@@ -110,8 +131,7 @@ static bool reset(struct process *process, struct client *client)
 	if (!slot)
 		return false;
 	note(process, slot->index, 0, slot->limit * PAGE);
-	CHECK(process, pool_reset(client->fd, slot->index) >= 0);
-	slot_reset(slot);
+	reset_slot(process, client, slot);
 	check_slot(process, client, slot);
 	return true;
 }
@@ -130,13 +150,16 @@ static void forget_slot(struct client *client, struct slot *slot)
 static void give_slot(struct process *process, struct client *client, struct slot *slot)
 {
 	bool decommit = one_in(process, 4);
+	struct slotpool_free argument = {
+		.flags = decommit ? SLOTPOOL_FREE_DECOMMIT : 0,
+		.slot = slot->index,
+	};
 	uint32_t index = slot->index;
 
 	note(process, index, decommit, slot->limit * PAGE);
-	CHECK(process,
-	      pool_free_flags(client->fd, index, decommit ? SLOTPOOL_FREE_DECOMMIT : 0) >= 0);
+	CHECK(process, !client_call(client, SLOTPOOL_FREE, &argument));
 	forget_slot(client, slot);
-	if (decommit || process->options->strict)
+	if ((decommit || process->options->strict) && map_covers(&client->maps[0], index))
 		CHECK(process, !pool_can_read(map_slot(pick_map(process, client, index), index) +
 					      pick_page(process, process->slot_pages) * PAGE));
 }
@@ -174,7 +197,7 @@ static bool resize(struct process *process, struct client *client)
 	argument.limit = limit * PAGE;
 	note(process, slot->index, argument.flags, argument.limit);
 
-	err = pool_call(client->fd, SLOTPOOL_RESIZE, &argument);
+	err = client_call(client, SLOTPOOL_RESIZE, &argument);
 	if (!is_short(process, err)) {
 		CHECK(process, !err && argument.old_limit == slot->limit * PAGE);
 		if (!(argument.flags & SLOTPOOL_RESIZE_GROW_ONLY) || limit > slot->limit)
@@ -285,6 +308,20 @@ static bool write_somewhere(struct process *process, struct client *client)
 	length = 1 + pick(process, most[pick(process, sizeof(most) / sizeof(*most))]);
 	room = slot->limit * PAGE - offset;
 	return write_slot(process, client, slot, offset, length < room ? length : room);
+}
+
+/* Few bytes of every other page: what was written lies in many pieces. */
+static bool write_scattered(struct process *process, struct client *client)
+{
+	struct slot *slot = pick_slot(process, client);
+	size_t page;
+
+	if (!slot || slot->limit < 64)
+		return false;
+	for (page = pick(process, 2); page < slot->limit && page < 128; page += 2)
+		write_slot(process, client, slot, page * PAGE + pick(process, PAGE - 8),
+			   1 + pick(process, 8));
+	return true;
 }
 
 /* A write that goes too far ends at the limit. */
@@ -445,8 +482,7 @@ static bool run_resets(struct process *process)
 			   1 + pick(process, 8));
 	}
 	note(process, slot->index, 0, slot->limit * PAGE);
-	CHECK(process, pool_reset(client->fd, slot->index) >= 0);
-	slot_reset(slot);
+	reset_slot(process, client, slot);
 	check_slot(process, client, slot);
 	run->left--;
 	return true;
