@@ -44,6 +44,10 @@ help:
 	@echo 'make oracle OPERATIONS=5000000'
 	@echo '                     selftests/oracle.c for longer; SEED=0x.. for a seed of its own,'
 	@echo '                     KERNEL=6.12 for one kernel'
+	@echo 'make fuzz TIME=10m   invent calls and accesses, guided by what they reach, on the'
+	@echo '                     debug kernel, and operations on the policy in user space (2m);'
+	@echo '                     SEED=0x.. for a seed of its own, REPLAY=build/fuzz/crash-.. for'
+	@echo '                     what ended an earlier run'
 	@echo 'make style           static checks'
 	@echo 'make install         library, tool and manual pages, below PREFIX (/usr/local)'
 	@echo 'make clean           remove build/'
@@ -55,8 +59,8 @@ MODULE_NAME = $(or $(KERNEL),host)
 MODULE_KDIR = $(if $(KERNEL),$(CACHE)/linux-$(KERNEL)/headers,$(KDIR))
 
 # On the debug kernel what is undefined in modules is reported.
-KBUILD_linux-debug := CC=gcc-12 UBSAN_SANITIZE=y
 KBUILD_linux-kcsan := CC=gcc-12
+KBUILD_linux-debug := CC=gcc-12 UBSAN_SANITIZE=y KCOV_INSTRUMENT=y
 
 MODULE_SOURCES := Kbuild kmod uapi
 # What tests need inside the kernel
@@ -199,6 +203,20 @@ mutate: selftests
 	@$(MAKE) guest-6.12
 	@selftests/vm/mutate.sh 6.12 $(MUTANTS)
 
+TIME ?= 2m
+fuzz_seconds := $(shell echo $$(($(patsubst %h,%*3600,$(patsubst %m,%*60,$(TIME:s=))))))
+
+.PHONY: fuzz
+fuzz:
+	@$(SETUP) vm debug fuzz
+	@$(MAKE) module KERNEL=debug
+	@mkdir -p $(BUILD)/fuzz
+	@echo "  CC      selftests/fuzz/kernel.c"
+	@$(CC) -O2 -g -std=gnu11 -Wall -Wextra -Werror -Wno-unused-result -pthread -D_GNU_SOURCE \
+		-Iuapi -o $(BUILD)/fuzz/kernel selftests/fuzz/kernel.c
+	@$(if $(REPLAY),,$(MAKE) -C selftests/unit fuzz TIME=$$(($(fuzz_seconds) / 4)))
+	@selftests/fuzz/run.sh $(if $(REPLAY),--replay $(REPLAY),$$(($(fuzz_seconds) * 3 / 4)) $(SEED))
+
 # ---- demonstration ----
 
 .PHONY: demo
@@ -320,7 +338,7 @@ style-shellcheck:
 
 style-codespell:
 	@echo "  codespell"
-	@codespell --ignore-words-list=iput,nd --skip='./build,./.git,./LICENSES'
+	@codespell --ignore-words-list=iput,inout,nd --skip='./build,./selftests/fuzz/corpus,./.git,./LICENSES'
 
 style-man:
 	@echo "  manual pages"

@@ -23,7 +23,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 usage()
 {
-	echo "usage: ${0##*/} build|kernels|vm|debug|kcsan|plots|bench|style|guests|demo ..." >&2
+	echo "usage: ${0##*/} build|kernels|vm|debug|kcsan|plots|bench|fuzz|style|guests|demo ..." >&2
 	exit 2
 }
 
@@ -79,6 +79,12 @@ packages()
 	bench)
 		packages demo
 		packages plots
+		;;
+	fuzz)
+		cat <<-END
+		clang compiles the fuzzers of user space
+		libclang-rt-14-dev has libFuzzer and the sanitizers
+		END
 		;;
 	style)
 		packages build

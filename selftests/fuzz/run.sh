@@ -1,0 +1,42 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Runs selftests/fuzz/kernel.c on the debug kernel, and saves the sequences that
+# it ran last if that ends badly. The last of them is the most suspicious.
+
+set -euo pipefail
+
+usage()
+{
+	echo "usage: ${0##*/} SECONDS [SEED] | --replay FILE" >&2
+	exit 2
+}
+
+top=$(cd "$(dirname "$0")/../.." && pwd)
+build=$top/build
+files=$build/fuzz/files
+environment='' seconds=600
+
+[ $# -ge 1 ] || usage
+rm -rf "$files"
+mkdir -p "$files"
+if [ "$1" = --replay ]; then
+	[ $# -eq 2 ] || usage
+	cp "$2" "$files/fuzz-replay"
+else
+	seconds=$1
+	environment="FUZZ_SECONDS=$seconds${2:+ SLOTPOOL_SEED=$2}"
+fi
+
+# Time for the machine to start, to look for leaks, and to notice what is stuck
+if "$top/selftests/vm/run.sh" --kernel debug --plain --timeout $((seconds + 900)) \
+	--files "$files" --append "$environment PROGRAM_TIMEOUT=$((seconds + 600))" \
+	-- "$build/fuzz/kernel"; then
+	exit 0
+fi
+crash=$build/fuzz/crash-$(date +%Y%m%d-%H%M%S)
+grep -a '^@seq ' "$build/vm/debug.output" | tail -n 8 >"$crash" || true
+cp "$build/vm/debug.console" "$crash.console"
+echo "${0##*/}: the last sequences are in $crash, the kernel's messages in $crash.console;" \
+	"try them with: make fuzz REPLAY=$crash" >&2
+exit 1
