@@ -24,7 +24,7 @@
 
 /* Batches of which the median counts, and about what one of them may take */
 #define NR_BATCHES 9
-#define BATCH_COST 200000
+#define BATCH_COST 1000000
 /* Until an alternative is in its steady state */
 #define NR_FIRST 2
 #define NR_COUNTED 4
@@ -88,7 +88,7 @@ static uint64_t run(const struct alternative *alternative, const struct workload
 static double median_cost(const struct alternative *alternative, const struct workload *workload)
 {
 	/* What other processes have used is only known to the microsecond. */
-	uint64_t batch_cost = alternative->elsewhere ? 10 * BATCH_COST : BATCH_COST;
+	uint64_t batch_cost = alternative->elsewhere ? 2 * BATCH_COST : BATCH_COST;
 	double costs[NR_BATCHES];
 	unsigned int rounds;
 
