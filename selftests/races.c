@@ -378,7 +378,11 @@ TEST_F_TIMEOUT(races, a_free_in_a_strict_pool_and_a_thread_that_writes, 120)
 	int i;
 
 	load(_metadata, race, "reserve_pages=64 strict=1");
+	race->phase = 1;
 	begin(_metadata, race, &self->thread, write_until_stopped);
+	/* Nor must it write before the first instance looks. */
+	while (race->phase != 2)
+		sched_yield();
 	for (i = 0; goes_on(race, i); i++) {
 		ASSERT_EQ(0, pool_alloc_key(race->fd, 1));
 		if (try_read(race->base) != 0)
