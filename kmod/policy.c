@@ -125,15 +125,13 @@ static __u32 warm_victim(const struct policy *policy)
 	return policy->warm.head;
 }
 
-/* @link is what ring_find() returns for the slot's affinity. */
-static void take(struct policy *policy, __u32 slot, __u32 *link, enum policy_state state)
+/* Takes a slot that is in no ring any more. */
+static void take_alone(struct policy *policy, __u32 slot, enum policy_state state)
 {
 	struct policy_node *node = &policy->nodes[slot];
 
 	if (node->state == POLICY_STATE_WARM) {
 		list_remove(policy, &policy->warm, slot);
-		if (node->affinity.domain)
-			ring_remove(policy, slot, link);
 		policy->nr_warm--;
 	} else {
 		list_remove(policy, &policy->cold, slot);
@@ -142,6 +140,16 @@ static void take(struct policy *policy, __u32 slot, __u32 *link, enum policy_sta
 	node->state = state;
 	if (state == POLICY_STATE_TAKEN)
 		policy->nr_taken++;
+}
+
+static void take(struct policy *policy, __u32 slot, enum policy_state state)
+{
+	const struct policy_node *node = &policy->nodes[slot];
+
+	/* A cold slot has no affinity. */
+	if (node->affinity.domain)
+		ring_remove(policy, slot, ring_find(policy, node->affinity));
+	take_alone(policy, slot, state);
 }
 
 /**
@@ -213,30 +221,33 @@ void policy_init(struct policy *policy, struct policy_node *nodes, __u32 *bucket
 __u32 policy_alloc(struct policy *policy, struct policy_affinity affinity,
 		   enum policy_placement *placement)
 {
-	__u32 *link = ring_find(policy, affinity);
+	__u32 cold = policy->cold.head;
+	__u32 victim = warm_victim(policy);
+	bool prefer_cold = policy->nr_warm < policy->max_unused_warm_slots;
 	__u32 slot;
 
-	if (*link != POLICY_NO_SLOT) {
-		*placement = POLICY_AFFINE;
-		slot = *link;
-	} else {
-		__u32 cold = policy->cold.head;
-		__u32 victim = warm_victim(policy);
-		bool prefer_cold = policy->nr_warm < policy->max_unused_warm_slots;
+	if (affinity.domain) {
+		__u32 *link = ring_find(policy, affinity);
 
-		if (cold != POLICY_NO_SLOT && (prefer_cold || victim == POLICY_NO_SLOT)) {
-			*placement = POLICY_COLD;
-			slot = cold;
-		} else if (victim != POLICY_NO_SLOT) {
-			*placement = POLICY_RECYCLED;
-			slot = victim;
-		} else {
-			return POLICY_NO_SLOT;
+		slot = *link;
+		if (slot != POLICY_NO_SLOT) {
+			*placement = POLICY_AFFINE;
+			ring_remove(policy, slot, link);
+			take_alone(policy, slot, POLICY_STATE_USED);
+			return slot;
 		}
-		link = ring_find(policy, policy->nodes[slot].affinity);
 	}
 
-	take(policy, slot, link, POLICY_STATE_USED);
+	if (cold != POLICY_NO_SLOT && (prefer_cold || victim == POLICY_NO_SLOT)) {
+		*placement = POLICY_COLD;
+		slot = cold;
+	} else if (victim != POLICY_NO_SLOT) {
+		*placement = POLICY_RECYCLED;
+		slot = victim;
+	} else {
+		return POLICY_NO_SLOT;
+	}
+	take(policy, slot, POLICY_STATE_USED);
 	policy->nodes[slot].affinity = affinity;
 	return slot;
 }
@@ -266,7 +277,7 @@ bool policy_alloc_exact(struct policy *policy, __u32 slot, struct policy_affinit
 	else
 		*placement = POLICY_RECYCLED;
 
-	take(policy, slot, ring_find(policy, node->affinity), POLICY_STATE_USED);
+	take(policy, slot, POLICY_STATE_USED);
 	node->affinity = affinity;
 	return true;
 }
@@ -302,8 +313,7 @@ __u32 policy_take_victim(struct policy *policy)
 	__u32 slot = warm_victim(policy);
 
 	if (slot != POLICY_NO_SLOT)
-		take(policy, slot, ring_find(policy, policy->nodes[slot].affinity),
-		     POLICY_STATE_TAKEN);
+		take(policy, slot, POLICY_STATE_TAKEN);
 	return slot;
 }
 
@@ -323,7 +333,8 @@ __u32 policy_take_affine(struct policy *policy, struct policy_affinity affinity)
 	if (*link == POLICY_NO_SLOT)
 		return POLICY_NO_SLOT;
 	oldest = policy->nodes[*link].newer;
-	take(policy, oldest, link, POLICY_STATE_TAKEN);
+	ring_remove(policy, oldest, link);
+	take_alone(policy, oldest, POLICY_STATE_TAKEN);
 	return oldest;
 }
 
@@ -338,11 +349,9 @@ __u32 policy_take_affine(struct policy *policy, struct policy_affinity affinity)
  */
 bool policy_take_exact(struct policy *policy, __u32 slot)
 {
-	struct policy_node *node = &policy->nodes[slot];
-
-	if (node->state != POLICY_STATE_WARM)
+	if (policy->nodes[slot].state != POLICY_STATE_WARM)
 		return false;
-	take(policy, slot, ring_find(policy, node->affinity), POLICY_STATE_TAKEN);
+	take(policy, slot, POLICY_STATE_TAKEN);
 	return true;
 }
 
