@@ -58,9 +58,10 @@ help:
 MODULE_NAME = $(or $(KERNEL),host)
 MODULE_KDIR = $(if $(KERNEL),$(CACHE)/linux-$(KERNEL)/headers,$(KDIR))
 
-# On the debug kernel what is undefined in modules is reported.
-KBUILD_linux-kcsan := CC=gcc-12
+# On the debug kernel what is undefined in modules is reported, and what runs in them
+# can be told.
 KBUILD_linux-debug := CC=gcc-12 UBSAN_SANITIZE=y KCOV_INSTRUMENT=y
+KBUILD_linux-kcsan := CC=gcc-12
 
 MODULE_SOURCES := Kbuild kmod uapi
 # What tests need inside the kernel
