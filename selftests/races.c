@@ -38,6 +38,7 @@ struct race {
 	atomic_uint_least64_t written[NR_PAGES];
 	atomic_int published;
 	atomic_bool over;
+	pthread_t thread;
 	void (*rival)(struct race *race);
 	atomic_int result;
 };
@@ -49,34 +50,10 @@ static void broke(struct race *race, const char *rule, int result)
 	race->broken = rule;
 }
 
-static void handle_signals(void)
-{
-	struct sigaction action = { .sa_handler = segv_handler };
-
-	sigaction(SIGSEGV, &action, NULL);
-	sigaction(SIGBUS, &action, NULL);
-}
-
-/* Other than those of segv.h these leave the handlers alone, which all share. */
-static int try_read(const char *address)
-{
-	if (sigsetjmp(segv_return, 1))
-		return -EFAULT;
-	return *(volatile const unsigned char *)address;
-}
-
-static int try_write(char *address, char value)
-{
-	if (sigsetjmp(segv_return, 1))
-		return -EFAULT;
-	*(volatile char *)address = value;
-	return 0;
-}
-
 /* Whether what was read is one of two values, or couldn't be. */
 static bool is_one_of(int value, char first, char second)
 {
-	return value == -EFAULT || value == first || value == second;
+	return value < 0 || value == first || value == second;
 }
 
 static void *run_rival(void *argument)
@@ -91,14 +68,13 @@ static void *run_rival(void *argument)
 FIXTURE(races)
 {
 	struct race race;
-	pthread_t thread;
 };
 
 FIXTURE_SETUP(races)
 {
 	self->race.seed = random_seed();
 	TH_LOG("SLOTPOOL_SEED=%#llx", (unsigned long long)self->race.seed);
-	handle_signals();
+	segv_handle();
 	self->race.fd = -1;
 	self->race.other_fd = -1;
 	pool_unload();
@@ -131,12 +107,12 @@ static void load(struct __test_metadata *_metadata, struct race *race, const cha
 	}
 }
 
-static void begin(struct __test_metadata *_metadata, struct race *race, pthread_t *thread,
+static void begin(struct __test_metadata *_metadata, struct race *race,
 		  void (*rival)(struct race *race))
 {
 	race->rival = rival;
 	clock_gettime(CLOCK_MONOTONIC, &race->start);
-	ASSERT_EQ(0, pthread_create(thread, NULL, run_rival, race));
+	ASSERT_EQ(0, pthread_create(&race->thread, NULL, run_rival, race));
 }
 
 static bool goes_on(const struct race *race, int round)
@@ -147,10 +123,10 @@ static bool goes_on(const struct race *race, int round)
 	return !race->broken && round < ROUNDS && now.tv_sec < race->start.tv_sec + SECONDS;
 }
 
-static void end(struct __test_metadata *_metadata, struct race *race, pthread_t thread)
+static void end(struct __test_metadata *_metadata, struct race *race)
 {
 	race->over = true;
-	ASSERT_EQ(0, pthread_join(thread, NULL));
+	ASSERT_EQ(0, pthread_join(race->thread, NULL));
 	ASSERT_EQ(NULL, race->broken) {
 		TH_LOG("broken: %s (%d)", race->broken, race->result);
 	}
@@ -168,7 +144,7 @@ FIXTURE_TEARDOWN(races)
 
 static void write_slot_0(struct race *race)
 {
-	try_write(race->base + random_next(&race->seed) % NR_PAGES * PAGE, 'A');
+	segv_put(race->base + random_next(&race->seed) % NR_PAGES * PAGE, 'A');
 }
 
 TEST_F_TIMEOUT(races, a_fault_and_a_free, 120)
@@ -177,7 +153,7 @@ TEST_F_TIMEOUT(races, a_fault_and_a_free, 120)
 	int i;
 
 	load(_metadata, race, "reserve_pages=64");
-	begin(_metadata, race, &self->thread, write_slot_0);
+	begin(_metadata, race, write_slot_0);
 	for (i = 0; goes_on(race, i); i++) {
 		int64_t held;
 
@@ -189,17 +165,17 @@ TEST_F_TIMEOUT(races, a_fault_and_a_free, 120)
 		if (pool_stat(race->fd).held_pages)
 			broke(race, "an emptied slot that nobody owns holds nothing", i);
 	}
-	end(_metadata, race, self->thread);
+	end(_metadata, race);
 }
 
 static void use_slot_0_as_first_client(struct race *race)
 {
 	char *page = race->base + random_next(&race->seed) % NR_PAGES * PAGE;
-	int value = try_read(page);
+	int value = segv_get(page);
 
 	if (!is_one_of(value, 0, 'A'))
 		broke(race, "the first client reads zeros or what it wrote", value);
-	try_write(page, 'A');
+	segv_put(page, 'A');
 }
 
 TEST_F_TIMEOUT(races, a_fault_and_a_change_of_client, 120)
@@ -210,11 +186,11 @@ TEST_F_TIMEOUT(races, a_fault_and_a_change_of_client, 120)
 	load(_metadata, race, "reserve_pages=64");
 	race->other_base = pool_map(race->other_fd, 0, 1);
 	ASSERT_NE(MAP_FAILED, race->other_base);
-	begin(_metadata, race, &self->thread, use_slot_0_as_first_client);
+	begin(_metadata, race, use_slot_0_as_first_client);
 	for (i = 0; goes_on(race, i); i++) {
 		ASSERT_EQ(0, pool_alloc_exact(race->other_fd, 0));
 		for (page = 0; page < NR_PAGES; page++) {
-			int value = try_read(race->other_base + page * PAGE);
+			int value = segv_get(race->other_base + page * PAGE);
 
 			if (value)
 				broke(race, "the second client finds zeros", value);
@@ -226,7 +202,7 @@ TEST_F_TIMEOUT(races, a_fault_and_a_change_of_client, 120)
 			sched_yield();
 		ASSERT_LE(0, pool_free(race->fd, 0));
 	}
-	end(_metadata, race, self->thread);
+	end(_metadata, race);
 	ASSERT_EQ(0, munmap(race->other_base, STRIDE));
 }
 
@@ -236,7 +212,7 @@ TEST_F_TIMEOUT(races, a_fault_and_a_change_of_image, 120)
 	int i, page;
 
 	load(_metadata, race, "reserve_pages=64");
-	begin(_metadata, race, &self->thread, write_slot_0);
+	begin(_metadata, race, write_slot_0);
 	for (i = 0; goes_on(race, i); i++) {
 		struct slotpool_alloc alloc = {
 			.flags = SLOTPOOL_ALLOC_EXACT | SLOTPOOL_ALLOC_IMAGE,
@@ -246,14 +222,14 @@ TEST_F_TIMEOUT(races, a_fault_and_a_change_of_image, 120)
 		ASSERT_EQ(0, pool_alloc(race->fd, alloc));
 		for (page = 0; page < NR_PAGES; page++) {
 			/* Nobody writes to its end. */
-			int value = try_read(race->base + page * PAGE + PAGE - 1);
+			int value = segv_get(race->base + page * PAGE + PAGE - 1);
 
 			if (value != (i % 2 ? '2' : '1'))
 				broke(race, "a slot reads as its image", value);
 		}
 		ASSERT_LE(0, pool_free(race->fd, 0));
 	}
-	end(_metadata, race, self->thread);
+	end(_metadata, race);
 }
 
 static void read_slot_0_through_the_second_mapping(struct race *race)
@@ -267,7 +243,7 @@ static void read_slot_0_through_the_second_mapping(struct race *race)
 	/* Odd while the slot becomes new */
 	if (phase % 2)
 		return;
-	if (sigsetjmp(segv_return, 1))
+	if (sigsetjmp(segv_return, 0))
 		return;
 	value = *address;
 	if (value < written && race->phase == phase)
@@ -283,7 +259,7 @@ TEST_F_TIMEOUT(races, a_read_and_a_write_fault_of_a_page_mapped_twice, 120)
 	race->other_base = pool_map(race->fd, 0, 1);
 	ASSERT_NE(MAP_FAILED, race->other_base);
 	race->phase = 1;
-	begin(_metadata, race, &self->thread, read_slot_0_through_the_second_mapping);
+	begin(_metadata, race, read_slot_0_through_the_second_mapping);
 	for (i = 1; goes_on(race, i); i++) {
 		ASSERT_EQ(0, pool_alloc_exact(race->fd, 0));
 		for (page = 0; page < NR_PAGES; page++)
@@ -300,7 +276,7 @@ TEST_F_TIMEOUT(races, a_read_and_a_write_fault_of_a_page_mapped_twice, 120)
 		race->phase++;
 		ASSERT_EQ(0, pool_free_flags(race->fd, 0, SLOTPOOL_FREE_DECOMMIT));
 	}
-	end(_metadata, race, self->thread);
+	end(_metadata, race);
 	ASSERT_EQ(0, munmap(race->other_base, STRIDE));
 }
 
@@ -311,13 +287,13 @@ TEST_F_TIMEOUT(races, a_fault_and_a_resize, 120)
 
 	load(_metadata, race, "reserve_pages=64");
 	ASSERT_EQ(0, pool_alloc_exact(race->fd, 0));
-	begin(_metadata, race, &self->thread, write_slot_0);
+	begin(_metadata, race, write_slot_0);
 	for (i = 0; goes_on(race, i); i++) {
 		ASSERT_LE(0, pool_resize(race->fd, 0, 0, 0));
 		for (page = 0; page < NR_PAGES; page++) {
-			int value = try_read(race->base + page * PAGE);
+			int value = segv_get(race->base + page * PAGE);
 
-			if (value != -EFAULT)
+			if (value >= 0)
 				broke(race, "nothing above the limit can be read", value);
 		}
 		if (pool_stat(race->fd).held_pages)
@@ -326,7 +302,7 @@ TEST_F_TIMEOUT(races, a_fault_and_a_resize, 120)
 		if (i % 4 == 0)
 			sched_yield();
 	}
-	end(_metadata, race, self->thread);
+	end(_metadata, race);
 	ASSERT_LE(0, pool_free(race->fd, 0));
 }
 
@@ -343,7 +319,7 @@ TEST_F_TIMEOUT(races, a_reset_and_a_thread_that_writes, 120)
 	ASSERT_EQ(2, pool_alloc_exact(race->other_fd, 2));
 	memset(race->base + STRIDE, 'n', NR_PAGES * PAGE);
 	memset(race->other_base, 'o', NR_PAGES * PAGE);
-	begin(_metadata, race, &self->thread, write_slot_0);
+	begin(_metadata, race, write_slot_0);
 	for (i = 0; goes_on(race, i); i++) {
 		ASSERT_LE(0, pool_reset(race->fd, 0));
 		if (i % 100 == 0 &&
@@ -351,7 +327,7 @@ TEST_F_TIMEOUT(races, a_reset_and_a_thread_that_writes, 120)
 		      pool_all_bytes(race->other_base, NR_PAGES * PAGE, 'o')))
 			broke(race, "no other slot changes", i);
 	}
-	end(_metadata, race, self->thread);
+	end(_metadata, race);
 	ASSERT_LE(0, pool_reset(race->fd, 0));
 	ASSERT_TRUE(pool_all_bytes(race->base, SLOT, 0));
 	ASSERT_TRUE(pool_all_bytes(race->base + STRIDE, NR_PAGES * PAGE, 'n'));
@@ -369,7 +345,7 @@ static void write_until_stopped(struct race *race)
 		while (race->phase == 2 && !race->over)
 			sched_yield();
 	}
-	try_write(race->base, 'w');
+	segv_put(race->base, 'w');
 }
 
 TEST_F_TIMEOUT(races, a_free_in_a_strict_pool_and_a_thread_that_writes, 120)
@@ -379,13 +355,13 @@ TEST_F_TIMEOUT(races, a_free_in_a_strict_pool_and_a_thread_that_writes, 120)
 
 	load(_metadata, race, "reserve_pages=64 strict=1");
 	race->phase = 1;
-	begin(_metadata, race, &self->thread, write_until_stopped);
+	begin(_metadata, race, write_until_stopped);
 	/* Nor must it write before the first instance looks. */
 	while (race->phase != 2)
 		sched_yield();
 	for (i = 0; goes_on(race, i); i++) {
 		ASSERT_EQ(0, pool_alloc_key(race->fd, 1));
-		if (try_read(race->base) != 0)
+		if (segv_get(race->base) != 0)
 			broke(race, "a write during FREE is gone", i);
 		memset(race->base, 'm', NR_PAGES * PAGE);
 		race->phase = 0;
@@ -395,7 +371,7 @@ TEST_F_TIMEOUT(races, a_free_in_a_strict_pool_and_a_thread_that_writes, 120)
 		while (race->phase != 2)
 			sched_yield();
 	}
-	end(_metadata, race, self->thread);
+	end(_metadata, race);
 }
 
 /* Uses slots of any of three affinities. */
@@ -425,6 +401,18 @@ static void use_slots(struct race *race)
 		broke(race, "a slot in use can be freed", slot);
 }
 
+static void use_slots_against(struct __test_metadata *_metadata, struct race *race,
+			      const char *parameters, void (*rival)(struct race *race))
+{
+	int i;
+
+	load(_metadata, race, parameters);
+	begin(_metadata, race, rival);
+	for (i = 0; goes_on(race, i); i++)
+		use_slots(race);
+	end(_metadata, race);
+}
+
 static void purge_everything(struct race *race)
 {
 	if (pool_purge(race->fd, 0, 0, 0) < 0)
@@ -433,14 +421,7 @@ static void purge_everything(struct race *race)
 
 TEST_F_TIMEOUT(races, a_purge_and_an_allocation, 120)
 {
-	struct race *race = &self->race;
-	int i;
-
-	load(_metadata, race, "reserve_pages=64");
-	begin(_metadata, race, &self->thread, purge_everything);
-	for (i = 0; goes_on(race, i); i++)
-		use_slots(race);
-	end(_metadata, race, self->thread);
+	use_slots_against(_metadata, &self->race, "reserve_pages=64", purge_everything);
 }
 
 TEST_F_TIMEOUT(races, two_allocations, 120)
@@ -450,14 +431,14 @@ TEST_F_TIMEOUT(races, two_allocations, 120)
 	int i;
 
 	load(_metadata, race, "reserve_pages=64");
-	begin(_metadata, race, &self->thread, use_slots);
+	begin(_metadata, race, use_slots);
 	mine = *race;
 	mine.seed++;
 	for (i = 0; goes_on(race, i) && !mine.broken; i++)
 		use_slots(&mine);
 	if (mine.broken)
 		broke(race, mine.broken, mine.result);
-	end(_metadata, race, self->thread);
+	end(_metadata, race);
 }
 
 static void shrink_caches(struct race *race)
@@ -468,14 +449,7 @@ static void shrink_caches(struct race *race)
 
 TEST_F_TIMEOUT(races, the_shrinker_and_allocations, 120)
 {
-	struct race *race = &self->race;
-	int i;
-
-	load(_metadata, race, "reserve_pages=0");
-	begin(_metadata, race, &self->thread, shrink_caches);
-	for (i = 0; goes_on(race, i); i++)
-		use_slots(race);
-	end(_metadata, race, self->thread);
+	use_slots_against(_metadata, &self->race, "reserve_pages=0", shrink_caches);
 }
 
 static void make_and_release_an_image(struct race *race)
@@ -506,7 +480,7 @@ TEST_F_TIMEOUT(races, the_release_of_an_image_and_an_allocation, 120)
 	int i;
 
 	load(_metadata, race, "reserve_pages=64");
-	begin(_metadata, race, &self->thread, make_and_release_an_image);
+	begin(_metadata, race, make_and_release_an_image);
 	for (i = 0; goes_on(race, i); i++) {
 		int handle = race->published;
 		int slot = pool_alloc_image(race->fd, handle);
@@ -516,13 +490,13 @@ TEST_F_TIMEOUT(races, the_release_of_an_image_and_an_allocation, 120)
 			continue;
 		ASSERT_LE(0, slot);
 		/* The handle may have been an earlier image's. */
-		value = try_read(race->base + slot * STRIDE + i % PAGE);
+		value = segv_get(race->base + slot * STRIDE + i % PAGE);
 		if (value != 'i' && value != '1' && value != '2')
 			broke(race, "a slot reads as its image", value);
 		race->base[slot * STRIDE] = 'w';
 		ASSERT_LE(0, pool_free_flags(race->fd, slot, i % 2 ? 0 : SLOTPOOL_FREE_DECOMMIT));
 	}
-	end(_metadata, race, self->thread);
+	end(_metadata, race);
 }
 
 static void change_n(struct race *race)
@@ -539,14 +513,7 @@ static void change_n(struct race *race)
 
 TEST_F_TIMEOUT(races, a_change_of_n_and_allocations, 120)
 {
-	struct race *race = &self->race;
-	int i;
-
-	load(_metadata, race, "reserve_pages=64");
-	begin(_metadata, race, &self->thread, change_n);
-	for (i = 0; goes_on(race, i); i++)
-		use_slots(race);
-	end(_metadata, race, self->thread);
+	use_slots_against(_metadata, &self->race, "reserve_pages=64", change_n);
 }
 
 /* The descriptor is closed at any moment, and is another file's a moment later. */
@@ -557,10 +524,10 @@ static void map_what_is_open(struct race *race)
 
 	if (map == MAP_FAILED)
 		return;
-	value = try_read(map);
+	value = segv_get(map);
 	if (!is_one_of(value, 0, 'm'))
 		broke(race, "a mapping shows its client's slot", value);
-	try_write(map, 'm');
+	segv_put(map, 'm');
 	munmap(map, STRIDE);
 }
 
@@ -571,7 +538,7 @@ TEST_F_TIMEOUT(races, a_mapping_and_a_close, 120)
 
 	load(_metadata, race, "reserve_pages=64");
 	race->published = -1;
-	begin(_metadata, race, &self->thread, map_what_is_open);
+	begin(_metadata, race, map_what_is_open);
 	for (i = 0; goes_on(race, i); i++) {
 		int fd = pool_open();
 
@@ -584,7 +551,7 @@ TEST_F_TIMEOUT(races, a_mapping_and_a_close, 120)
 			sched_yield();
 		ASSERT_EQ(0, close(fd));
 	}
-	end(_metadata, race, self->thread);
+	end(_metadata, race);
 }
 
 static void *touch_all_slots(void *argument)
@@ -593,7 +560,7 @@ static void *touch_all_slots(void *argument)
 	unsigned int i;
 
 	for (i = 0;; i++)
-		try_write(base + i % NR_SLOTS * STRIDE + i / NR_SLOTS % NR_PAGES * PAGE, 'x');
+		segv_put(base + i % NR_SLOTS * STRIDE + i / NR_SLOTS % NR_PAGES * PAGE, 'x');
 	return NULL;
 }
 
@@ -652,7 +619,7 @@ static void use_a_pool_that_comes_and_goes(struct race *race)
 		return;
 	}
 	base = pool_map(fd, 0, 1);
-	if (base == MAP_FAILED || pool_alloc_exact(fd, 0) || try_write(base, 'u'))
+	if (base == MAP_FAILED || pool_alloc_exact(fd, 0) || !segv_put(base, 'u'))
 		broke(race, "a pool that could be opened works", errno);
 	if (base != MAP_FAILED)
 		munmap(base, STRIDE);
@@ -665,7 +632,7 @@ TEST_F_TIMEOUT(races, an_unload_and_an_open, 120)
 	int i, nr_unloaded = 0;
 
 	ASSERT_EQ(0, pool_load(GEOMETRY "reserve_pages=16"));
-	begin(_metadata, race, &self->thread, use_a_pool_that_comes_and_goes);
+	begin(_metadata, race, use_a_pool_that_comes_and_goes);
 	for (i = 0; goes_on(race, i) || !nr_unloaded; i++) {
 		int err = pool_unload();
 
@@ -679,7 +646,7 @@ TEST_F_TIMEOUT(races, an_unload_and_an_open, 120)
 		nr_unloaded++;
 		ASSERT_EQ(0, pool_load(GEOMETRY "reserve_pages=16"));
 	}
-	end(_metadata, race, self->thread);
+	end(_metadata, race);
 	ASSERT_GT(nr_unloaded, 0);
 }
 
@@ -700,7 +667,7 @@ TEST_F_TIMEOUT(races, the_end_of_a_process_and_the_next_use_of_its_file, 120)
 	int i, status;
 
 	load(_metadata, race, "reserve_pages=64");
-	begin(_metadata, race, &self->thread, take_the_file_over);
+	begin(_metadata, race, take_the_file_over);
 	for (i = 0; goes_on(race, i); i++) {
 		pid_t child = fork();
 
@@ -719,7 +686,7 @@ TEST_F_TIMEOUT(races, the_end_of_a_process_and_the_next_use_of_its_file, 120)
 		ASSERT_EQ(child, waitpid(child, &status, 0));
 		ASSERT_EQ(0, status);
 	}
-	end(_metadata, race, self->thread);
+	end(_metadata, race);
 	ASSERT_EQ(0, pool_alloc_exact(race->other_fd, 0));
 	ASSERT_EQ(0, pool_free_flags(race->other_fd, 0, SLOTPOOL_FREE_DECOMMIT));
 }

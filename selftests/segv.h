@@ -48,4 +48,33 @@ static inline int segv_write(void *address)
 	return segv_touch(address, true);
 }
 
+/*
+ * For threads that touch things at once: handlers that stay, which an access, with
+ * sigsetjmp(segv_return, 0), need not save a mask of signals for.
+ */
+static inline void segv_handle(void)
+{
+	struct sigaction action = { .sa_handler = segv_handler, .sa_flags = SA_NODEFER };
+
+	sigaction(SIGSEGV, &action, NULL);
+	sigaction(SIGBUS, &action, NULL);
+}
+
+/* With these: returns a byte, or -1 where none can be read. */
+static inline int segv_get(const char *address)
+{
+	if (sigsetjmp(segv_return, 0))
+		return -1;
+	return *(volatile const unsigned char *)address;
+}
+
+/* Writes a byte; returns success. */
+static inline bool segv_put(char *address, char value)
+{
+	if (sigsetjmp(segv_return, 0))
+		return false;
+	*(volatile char *)address = value;
+	return true;
+}
+
 #endif /* SELFTESTS_SEGV_H */

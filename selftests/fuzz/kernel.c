@@ -239,18 +239,6 @@ static char *place(int client, int number, uint32_t slot, int page)
 	return window(client, number) + slot * info.slot_stride + page * PAGE;
 }
 
-/* Returns a byte, or -1 where there is none. */
-static int touch(char *address, int value)
-{
-	volatile char *byte = address;
-
-	if (sigsetjmp(segv_return, 0))
-		return -1;
-	if (value >= 0)
-		*byte = value;
-	return (unsigned char)*byte;
-}
-
 static bool inside(uint32_t slot)
 {
 	return slot < info.nr_slots && (slot + 1) * info.slot_stride <= WINDOW_BYTES;
@@ -274,7 +262,7 @@ static void check_zeros(int client, uint32_t slot)
 	if (current.nr_threads > 1 || !inside(slot) || !without_image[slot])
 		return;
 	for (page = 0; page < 8 && page < info.slot_size / PAGE; page++) {
-		if (touch(place(client, 0, slot, page), -1) > 0)
+		if (segv_get(place(client, 0, slot, page)) > 0)
 			fail("a slot is not zero after ALLOC or RESET");
 	}
 }
@@ -501,11 +489,11 @@ static void do_fork(const struct operation *op, int client, uint32_t slot)
 	pid_t child = fork();
 
 	if (!child) {
-		touch(place(client, op->flags, slot, 0), tag(client));
+		segv_put(place(client, op->flags, slot, 0), tag(client));
 		pool_alloc_any(fds[op->where % 4]);
 		mmap(arena, info.slot_stride, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
 		     fds[op->where % 4], 0);
-		touch(arena, tag(client));
+		segv_put(arena, tag(client));
 		if (op->values[1] % 2)
 			kill(getpid(), SIGKILL);
 		_exit(0);
@@ -669,14 +657,14 @@ static void run_operation(struct thread *thread, const struct operation *op)
 		do_mmap(op, client);
 		break;
 	case ACTION_READ:
-		check_foreign(client, touch(address, -1));
+		check_foreign(client, segv_get(address));
 		break;
 	case ACTION_WRITE:
-		touch(address, tag(client));
+		segv_put(address, tag(client));
 		break;
 	case ACTION_FILL:
 		for (i = 0; i < 8; i++)
-			touch(place(client, 0, slot, i), tag(client));
+			segv_put(place(client, 0, slot, i), tag(client));
 		break;
 	case ACTION_FORK:
 		do_fork(op, client, slot);
@@ -1021,13 +1009,11 @@ static uint64_t read_number(const char *path)
 
 static void work(uint64_t config, uint64_t state, int rounds, const struct sequence *replay)
 {
-	struct sigaction action = { .sa_handler = segv_handler, .sa_flags = SA_NODEFER };
 	uint64_t text = read_number("/sys/module/slotpool/sections/.text");
 	pthread_t id;
 	int i;
 
-	sigaction(SIGSEGV, &action, NULL);
-	sigaction(SIGBUS, &action, NULL);
+	segv_handle();
 	arena = mmap(NULL, 2 * WINDOWS * WINDOW_BYTES, PROT_NONE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	read_only = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
