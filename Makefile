@@ -45,7 +45,8 @@ help:
 	@echo '                     selftests/oracle.c for longer; SEED=0x.. for a seed of its own,'
 	@echo '                     KERNEL=6.12 for one kernel'
 	@echo 'make fuzz TIME=10m   invent calls and accesses, guided by what they reach, on the'
-	@echo '                     debug kernel, and operations on the policy in user space (2m);'
+	@echo '                     debug kernel, and operations on the policy and arguments of'
+	@echo '                     the ioctls in user space (2m);'
 	@echo '                     SEED=0x.. for a seed of its own, REPLAY=build/fuzz/crash-.. for'
 	@echo '                     what ended an earlier run'
 	@echo 'make style           static checks'
@@ -280,6 +281,10 @@ MAN_PAGES = $(wildcard Documentation/man/*.[1-9])
 # Rules that presume the kernel's types, macros and accessors
 USER_IGNORE := --ignore PREFER_KERNEL_TYPES,CAMELCASE,VOLATILE \
 	       --ignore PREFER_DEFINED_ATTRIBUTE_MACRO,USE_NEGATIVE_ERRNO
+# Defines what the rules want to be used, and shall look as the kernel's does
+STAND_IN := selftests/unit/kernel.h
+STAND_IN_IGNORE := $(USER_IGNORE) --ignore NEW_TYPEDEFS,BIT_MACRO,DATA_RACE,MEMORY_BARRIER \
+		   --ignore MACRO_ARG_REUSE,MACRO_WITH_FLOW_CONTROL
 
 STYLE := $(addprefix style-module-,$(SERIES)) style-checkpatch style-kernel-doc style-uapi \
 	 style-clang-format style-cppcheck style-shellcheck style-codespell style-man
@@ -309,7 +314,8 @@ checkpatch = mkdir -p $(BUILD) && cd $(BUILD) && \
 style-checkpatch:
 	@echo "  checkpatch"
 	@$(call checkpatch,$(filter-out $(USER_FILES),$(C_FILES)))
-	@$(call checkpatch,$(USER_FILES),$(USER_IGNORE))
+	@$(call checkpatch,$(filter-out $(STAND_IN),$(USER_FILES)),$(USER_IGNORE))
+	@$(call checkpatch,$(STAND_IN),$(STAND_IN_IGNORE))
 
 style-kernel-doc:
 	@echo "  kernel-doc"
