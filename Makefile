@@ -322,11 +322,12 @@ style-kernel-doc:
 	@$(SOURCE)/scripts/kernel-doc -none -Werror $(DOCUMENTED)
 
 style-uapi:
-	@echo "  interface header alone"
+	@echo "  interface header alone, and its description for syzkaller"
 	@$(CC) -std=c90 -Wall -Wextra -Werror -Iuapi -fsyntax-only -x c uapi/linux/slotpool.h
 	@$(CXX) -std=c++11 -Wall -Wextra -Werror -Iuapi -fsyntax-only -x c++ uapi/linux/slotpool.h
 	@$(CXX) -std=c++11 -Wall -Wextra -Werror -Iuapi -fsyntax-only -x c++ \
 		userspace/include/slotpool.h
+	@CC=$(CC) selftests/syzlang/check.sh
 
 # Not for the kernel's test harness, whose macros it takes for something else.
 style-clang-format:
