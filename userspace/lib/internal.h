@@ -10,8 +10,11 @@
 #ifndef SLOTPOOL_INTERNAL_H
 #define SLOTPOOL_INTERNAL_H
 
+#include <errno.h>
 #include <stdint.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 #pragma GCC visibility push(default)
 #include <slotpool.h>
@@ -21,7 +24,8 @@
  * struct backend - who does what the public functions ask for
  * @name: what slotpool_backend() says
  * @command: a command of <linux/slotpool.h>; returns 0 or a negative errno
- *	value
+ *	value. The module's is an ioctl, and has none here: what calls it is to
+ *	cost as little as can be.
  * @map: put slots into a range of address space that is reserved for them and
  *	inaccessible; returns 0 or a negative errno value, and gives the range up
  *	then
@@ -55,7 +59,10 @@ int host_open(struct slotpool *pool);
 /* No command is ever interrupted, so none is tried again. */
 static inline int command(struct slotpool *pool, unsigned long request, void *argument)
 {
-	return pool->backend->command(pool, request, argument);
+	if (pool->fd < 0)
+		return pool->backend->command(pool, request, argument);
+	/* As ioctl(), which takes a list of arguments apart before. */
+	return syscall(SYS_ioctl, pool->fd, request, argument) ? -errno : 0;
 }
 
 #endif /* SLOTPOOL_INTERNAL_H */

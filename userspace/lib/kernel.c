@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -20,11 +19,6 @@ static const char *kernel_name(const struct slotpool *pool)
 {
 	(void)pool;
 	return "kernel";
-}
-
-static int kernel_command(struct slotpool *pool, unsigned long request, void *argument)
-{
-	return ioctl(pool->fd, request, argument) ? -errno : 0;
 }
 
 static int kernel_map(struct slotpool *pool, char *base, uint32_t first, uint32_t count)
@@ -59,7 +53,6 @@ static void kernel_close(struct slotpool *pool)
 
 static const struct backend kernel_backend = {
 	.name = kernel_name,
-	.command = kernel_command,
 	.map = kernel_map,
 	.unmap = kernel_unmap,
 	.close = kernel_close,
