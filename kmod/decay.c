@@ -29,6 +29,9 @@
 
 #define DECAY_MAX_INTERVAL 4096U
 
+/* Until the budget is asked again, or whether there are pages */
+#define DECAY_RETRY_INTERVAL 16U
+
 /* Pages that are looked at in one go: a bitmap of them fits onto the stack. */
 #define DECAY_WINDOW 512UL
 
@@ -66,9 +69,20 @@ static bool decay_spend(struct decay_budget *budget)
 void decay_start(struct decay *decay)
 {
 	decay->interval = DECAY_MIN_INTERVAL;
-	decay->nr_resets = 0;
-	decay->nr_pages = 0;
+	decay->left = DECAY_MIN_INTERVAL;
 	decay->watching = false;
+}
+
+/**
+ * decay_grow() - a page of the slot became private
+ * @decay: the slot's state
+ *
+ * Context: Process context, holding the slot's mutex.
+ */
+void decay_grow(struct decay *decay)
+{
+	decay->interval = DECAY_MIN_INTERVAL;
+	decay->left = min(decay->left, DECAY_MIN_INTERVAL);
 }
 
 /**
@@ -160,11 +174,11 @@ void decay_adapt(struct decay *decay, bool decayed)
 {
 	decay->interval = decayed ? DECAY_MIN_INTERVAL :
 			  min(decay->interval * 2, DECAY_MAX_INTERVAL);
-	decay->nr_resets = 0;
+	decay->left = decay->interval;
 }
 
 /**
- * decay_watch() - watch a slot from now on, if the budget allows
+ * decay_watch() - watch a slot from now on, if it has pages and the budget allows
  * @decay: the slot's state
  * @budget: the pool's budget
  * @mapping: the client's address space
@@ -177,7 +191,9 @@ void decay_adapt(struct decay *decay, bool decayed)
 bool decay_watch(struct decay *decay, struct decay_budget *budget,
 		 struct address_space *mapping, pgoff_t first, struct xarray *pages)
 {
-	if (!decay_spend(budget))
+	/* Unless there is something to see, and the sample says how it goes on. */
+	decay->left = DECAY_RETRY_INTERVAL;
+	if (xa_empty(pages) || !decay_spend(budget))
 		return false;
 	decay->watching = true;
 	if (MAPPING_HAS_DIRTY_BITS) {

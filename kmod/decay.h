@@ -26,16 +26,14 @@ struct decay_budget {
 /**
  * struct decay - when to look which pages of a slot are still written
  * @interval: resets from one sample to the next
- * @nr_resets: resets since the last one
- * @nr_pages: private pages after the last reset
+ * @left: resets until the slot is due to be watched
  * @watching: what is written is being recorded until the next reset
  *
  * The slot's mutex protects it.
  */
 struct decay {
 	unsigned int interval;
-	unsigned int nr_resets;
-	unsigned long nr_pages;
+	unsigned int left;
 	bool watching;
 };
 
@@ -45,23 +43,20 @@ void decay_watch_new(struct decay *decay, struct decay_budget *budget);
 bool decay_sample(struct decay *decay, struct address_space *mapping, pgoff_t first,
 		  struct xarray *pages);
 void decay_adapt(struct decay *decay, bool decayed);
+void decay_grow(struct decay *decay);
 bool decay_watch(struct decay *decay, struct decay_budget *budget,
 		 struct address_space *mapping, pgoff_t first, struct xarray *pages);
 
 /**
  * decay_due() - count a reset
  * @decay: the slot's state
- * @nr_pages: private pages of the slot, which have been reset
  *
  * Context: Process context, holding the slot's mutex.
  * Return: Whether it is time to watch the slot.
  */
-static inline bool decay_due(struct decay *decay, unsigned long nr_pages)
+static inline bool decay_due(struct decay *decay)
 {
-	if (nr_pages > decay->nr_pages)
-		decay->interval = DECAY_MIN_INTERVAL;
-	decay->nr_pages = nr_pages;
-	return ++decay->nr_resets >= decay->interval && nr_pages;
+	return !--decay->left;
 }
 
 #endif /* SLOTPOOL_DECAY_H */

@@ -488,7 +488,7 @@ static bool image_has_source(const struct image *image, pgoff_t index)
  * @image: an image that nobody else knows yet
  * @index: which page
  * @page: its contents
- * @below: what the slot's own image has there, or NULL for zeros
+ * @below: contents of the slot's own image there, or NULL for zeros
  *
  * To be called before image_add_base(), for all private pages.
  *
@@ -497,7 +497,7 @@ static bool image_has_source(const struct image *image, pgoff_t index)
  * image_copy_memory().
  */
 int image_add_page(struct image *image, pgoff_t index, const struct page *page,
-		   const struct page *below)
+		   const void *below)
 {
 	struct page *copy;
 	int err;
@@ -505,7 +505,7 @@ int image_add_page(struct image *image, pgoff_t index, const struct page *page,
 	if (fatal_signal_pending(current))
 		return -EINTR;
 	/* What the slot was reset to, or started from, needs no second copy. */
-	if (below && !memcmp(page_address(below), page_address(page), PAGE_SIZE))
+	if (below && !memcmp(below, page_address(page), PAGE_SIZE))
 		return 0;
 	if (image_is_zeros(page)) {
 		if (!below)

@@ -131,7 +131,7 @@ int image_copy_memory(struct image *image, const struct slotpool_image_range *ra
 		      u32 nr_ranges);
 int image_read_file(struct image *image, const struct image_source *source);
 int image_add_page(struct image *image, pgoff_t index, const struct page *page,
-		   const struct page *below);
+		   const void *below);
 int image_add_base(struct image *image, struct image *base);
 
 struct file *image_export(struct image *image);

@@ -19,10 +19,13 @@
 #include "ioctl.h"
 #include "mapping.h"
 
-/* Every argument structure starts like this. */
-struct ioctl_header {
-	__u32 size;
-	__u32 flags;
+/* The first word of every argument structure */
+union ioctl_header {
+	struct {
+		u32 size;
+		u32 flags;
+	};
+	u64 word;
 };
 
 static int ioctl_check_slot(struct client *client, u32 *slot)
@@ -146,6 +149,7 @@ put_image:
 
 static int ioctl_reset(struct client *client, struct slotpool_reset *reset)
 {
+	s64 held;
 	int err;
 
 	if (reset->__reserved)
@@ -153,29 +157,37 @@ static int ioctl_reset(struct client *client, struct slotpool_reset *reset)
 	err = ioctl_check_slot(client, &reset->slot);
 	if (err)
 		return err;
-	return pool_reset(client->pool, &client->slots, reset->slot, &reset->held);
+	held = pool_reset(client->pool, &client->slots, reset->slot);
+	if (held < 0)
+		return held;
+	reset->held = held;
+	return 0;
 }
 
 static int ioctl_free(struct client *client, struct slotpool_free *free)
 {
+	s64 held;
 	int err;
 
-	free->held = 0;
 	if (free->__reserved)
 		return -EINVAL;
 	err = ioctl_check_slot(client, &free->slot);
 	if (err)
 		return err;
-	err = pool_free(client->pool, &client->slots, free->slot,
-			free->flags & SLOTPOOL_FREE_DECOMMIT, &free->held);
-	if (err == -ENOENT && free->flags & SLOTPOOL_FREE_IF_OWNED)
-		return 0;
-	return err;
+	held = pool_free(client->pool, &client->slots, free->slot,
+			 free->flags & SLOTPOOL_FREE_DECOMMIT);
+	if (held == -ENOENT && free->flags & SLOTPOOL_FREE_IF_OWNED)
+		held = 0;
+	if (held < 0)
+		return held;
+	free->held = held;
+	return 0;
 }
 
 static int ioctl_resize(struct client *client, struct slotpool_resize *resize)
 {
 	bool has_commit = resize->flags & SLOTPOOL_RESIZE_COMMIT;
+	s64 old_limit;
 	u64 commit;
 	int err;
 
@@ -188,9 +200,13 @@ static int ioctl_resize(struct client *client, struct slotpool_resize *resize)
 	if (err)
 		return err;
 	commit = ioctl_commit(client, resize->limit, has_commit, resize->commit);
-	return pool_resize(client->pool, &client->slots, resize->slot,
-			   resize->flags & SLOTPOOL_RESIZE_GROW_ONLY, resize->limit >> PAGE_SHIFT,
-			   commit >> PAGE_SHIFT, &resize->old_limit);
+	old_limit = pool_resize(client->pool, &client->slots, resize->slot,
+				resize->flags & SLOTPOOL_RESIZE_GROW_ONLY,
+				resize->limit >> PAGE_SHIFT, commit >> PAGE_SHIFT);
+	if (old_limit < 0)
+		return old_limit;
+	resize->old_limit = old_limit;
+	return 0;
 }
 
 static int ioctl_purge(struct client *client, struct slotpool_purge *purge)
@@ -500,26 +516,24 @@ struct ioctl_format {
 	bool changes;
 };
 
-/* For a structure of another size: what a larger one has more must be zeros. */
+/* For unknown flags, and another size: what a larger structure has more must be zeros. */
 static noinline int ioctl_get_other(const struct ioctl_format *format, u64 __user *user,
-				    const u64 *words)
+				    union ioctl_header header, u64 last_word)
 {
-	const struct ioctl_header *header = (const struct ioctl_header *)words;
 	u32 size = format->nr_words * sizeof(u64);
-	u32 last = format->nr_words - 1;
 	int err;
 
-	if (header->size < size)
+	if (header.size < size || header.flags & ~format->flags)
 		return -EINVAL;
-	if (header->size > PAGE_SIZE)
+	if (header.size > PAGE_SIZE)
 		return -E2BIG;
-	err = check_zeroed_user(user + format->nr_words, header->size - size);
+	err = check_zeroed_user(user + format->nr_words, header.size - size);
 	if (err <= 0)
 		return err ? err : -E2BIG;
 	if (!user_write_access_begin(user, size))
 		return -EFAULT;
-	unsafe_put_user(words[0], &user[0], fault);
-	unsafe_put_user(words[last], &user[last], fault);
+	unsafe_put_user(header.word, &user[0], fault);
+	unsafe_put_user(last_word, &user[format->nr_words - 1], fault);
 	user_write_access_end();
 	return 0;
 
@@ -528,12 +542,12 @@ fault:
 	return -EFAULT;
 }
 
-/* It can't be read, but perhaps its size can, and tells that it ends before. */
-static noinline int ioctl_get_error(const struct ioctl_format *format, u32 __user *user)
+/* What can't be read perhaps ends before, as its size tells. */
+static noinline bool ioctl_is_short(const struct ioctl_format *format, u32 __user *user)
 {
 	u32 size;
 
-	return get_user(size, user) || size >= format->nr_words * sizeof(u64) ? -EFAULT : -EINVAL;
+	return !get_user(size, user) && size < format->nr_words * sizeof(u64);
 }
 
 /*
@@ -551,33 +565,33 @@ static noinline int ioctl_get_error(const struct ioctl_format *format, u32 __use
 static __always_inline int ioctl_get(const struct ioctl_format *format, u64 __user *user,
 				     u64 *words)
 {
-	const struct ioctl_header *header = (const struct ioctl_header *)words;
-	u32 size = format->nr_words * sizeof(u64);
-	u32 last = format->nr_words - 1;
+	const u32 size = format->nr_words * sizeof(u64);
+	const u32 last = format->nr_words - 1;
+	const union ioctl_header expected = { .size = size };
+	const union ioctl_header known = { .flags = format->flags };
+	union ioctl_header header;
+	bool usual;
 	u32 i;
 
 	if (!user_access_begin(user, size))
-		return ioctl_get_error(format, (u32 __user *)user);
+		goto unreadable;
 #pragma GCC unroll 8
 	for (i = 0; i < format->nr_words; i++)
 		unsafe_get_user(words[i], &user[i], fault);
-	if (likely(header->size == size)) {
+	header.word = words[0];
+	usual = (header.word & ~known.word) == expected.word;
+	if (likely(usual)) {
 		unsafe_put_user(words[0], &user[0], fault);
 		unsafe_put_user(words[last], &user[last], fault);
 	}
 	user_access_end();
 
-	if (unlikely(header->size != size)) {
-		int err = ioctl_get_other(format, user, words);
-
-		if (err)
-			return err;
-	}
-	return header->flags & ~format->flags ? -EINVAL : 0;
+	return likely(usual) ? 0 : ioctl_get_other(format, user, header, words[last]);
 
 fault:
 	user_access_end();
-	return ioctl_get_error(format, (u32 __user *)user);
+unreadable:
+	return ioctl_is_short(format, (u32 __user *)user) ? -EINVAL : -EFAULT;
 }
 
 static __always_inline int ioctl_put(const struct ioctl_format *format, u64 __user *user,
@@ -601,33 +615,48 @@ fault:
 /*
  * Defines a command: what is around ioctl_NAME(), which checks the argument but
  * for size and flags, and does it.
+ *
+ * The words are a copy that only ever lies in registers: the structure is put
+ * together when all of them are there.
  */
 #define IOCTL_COMMAND(_name, _first_result, _flags, _changes)				\
-static int ioctl_command_##_name(struct client *client, u64 __user *user)		\
+static const struct ioctl_format ioctl_format_##_name = {				\
+	.nr_words = sizeof(struct slotpool_##_name) / sizeof(u64),			\
+	.first_result = offsetof(struct slotpool_##_name, _first_result) / sizeof(u64),	\
+	.flags = _flags,								\
+	.changes = _changes,								\
+};											\
+											\
+static __always_inline int ioctl_run_##_name(struct client *client, u64 *words)		\
 {											\
-	static const struct ioctl_format format = {					\
-		.nr_words = sizeof(struct slotpool_##_name) / sizeof(u64),		\
-		.first_result = offsetof(struct slotpool_##_name, _first_result) /	\
-				sizeof(u64),						\
-		.flags = _flags,							\
-		.changes = _changes,							\
-	};										\
 	struct slotpool_##_name argument;						\
 	int err;									\
 											\
 	BUILD_BUG_ON(sizeof(argument) % sizeof(u64));					\
-	err = ioctl_get(&format, user, (u64 *)&argument);				\
-	if (err)									\
-		return err;								\
-	if (format.changes) {								\
+	memcpy(&argument, words, sizeof(argument));					\
+	if (ioctl_format_##_name.changes) {						\
 		err = client_enter(client);						\
 		if (err)								\
 			return err;							\
 	}										\
 	err = ioctl_##_name(client, &argument);						\
-	if (format.changes)								\
+	if (ioctl_format_##_name.changes)						\
 		client_leave(client);							\
-	return err ? err : ioctl_put(&format, user, (const u64 *)&argument);		\
+	if (!err)									\
+		memcpy(words, &argument, sizeof(argument));				\
+	return err;									\
+}											\
+											\
+static long ioctl_command_##_name(struct client *client, u64 __user *user)		\
+{											\
+	u64 words[sizeof(struct slotpool_##_name) / sizeof(u64)];			\
+	int err;									\
+											\
+	err = ioctl_get(&ioctl_format_##_name, user, words);				\
+	if (err)									\
+		return err;								\
+	err = ioctl_run_##_name(client, words);						\
+	return err ? err : ioctl_put(&ioctl_format_##_name, user, words);		\
 }
 
 IOCTL_COMMAND(info, features, 0, false)
@@ -648,7 +677,7 @@ IOCTL_COMMAND(import, image, 0, true)
 IOCTL_COMMAND(release, purged, 0, true)
 IOCTL_COMMAND(seal, commands, SLOTPOOL_SEAL_MMAP, true)
 
-static int (*const ioctl_commands[])(struct client *client, u64 __user *user) = {
+static long (*const ioctl_commands[])(struct client *client, u64 __user *user) = {
 	[_IOC_NR(SLOTPOOL_INFO)] = ioctl_command_info,
 	[_IOC_NR(SLOTPOOL_ALLOC)] = ioctl_command_alloc,
 	[_IOC_NR(SLOTPOOL_RESET)] = ioctl_command_reset,
@@ -679,9 +708,10 @@ static_assert(ARRAY_SIZE(ioctl_commands) == _IOC_NR(SLOTPOOL_SEAL) + 1);
 long ioctl_run(struct file *file, unsigned int command, unsigned long argument)
 {
 	struct client *client = file->private_data;
-	unsigned int nr = _IOC_NR(command);
+	/* They follow each other, and a number below the first one's wraps. */
+	unsigned int nr = command - _IO(SLOTPOOL_IOC_MAGIC, 0);
 
-	if (nr >= ARRAY_SIZE(ioctl_commands) || command != _IO(SLOTPOOL_IOC_MAGIC, nr))
+	if (nr >= ARRAY_SIZE(ioctl_commands))
 		return -ENOTTY;
 	if (client_sealed(client, BIT_ULL(nr)))
 		return -EACCES;

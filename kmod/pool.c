@@ -595,22 +595,22 @@ static u64 slot_held(const struct slot *slot)
  * @pool: the pool
  * @client: its owner
  * @index: the slot
- * @held: where the bytes go that the slot holds afterwards
  *
  * Context: Process context, may sleep.
- * Return: 0, or -ENOENT if @client doesn't own the slot.
+ * Return: The bytes that the slot holds afterwards, or -ENOENT if @client
+ * doesn't own it.
  */
-int pool_reset(struct pool *pool, struct pool_client *client, u32 index, u64 *held)
+s64 pool_reset(struct pool *pool, struct pool_client *client, u32 index)
 {
 	struct slot *slot = pool_lock_owned(pool, client, index);
+	s64 held;
 
 	if (!slot)
 		return -ENOENT;
 	slot_reset(slot);
-	*held = slot_held(slot);
+	held = slot_held(slot);
 	mutex_unlock(&slot->lock);
-	stats_add(pool->memory.stats, STATS_RESETS, 1);
-	return 0;
+	return held;
 }
 
 /* Decommits a warm slot, the least recently used of a shard. */
@@ -652,16 +652,17 @@ static void pool_trim(struct pool *pool)
  * @client: its owner
  * @index: the slot
  * @decommit: make it cold, not warm
- * @held: where the bytes go that the slot holds afterwards
  *
  * Context: Process context, may sleep.
- * Return: 0, or -ENOENT if @client doesn't own the slot.
+ * Return: The bytes that the slot holds afterwards, or -ENOENT if @client
+ * doesn't own it.
  */
-int pool_free(struct pool *pool, struct pool_client *client, u32 index, bool decommit, u64 *held)
+s64 pool_free(struct pool *pool, struct pool_client *client, u32 index, bool decommit)
 {
 	u64 max_bytes = READ_ONCE(pool->config.max_unused_warm_bytes);
 	struct slot *slot = pool_lock_owned(pool, client, index);
 	unsigned long nr_pages, nr_borrowed;
+	s64 held;
 
 	if (!slot)
 		return -ENOENT;
@@ -674,7 +675,7 @@ int pool_free(struct pool *pool, struct pool_client *client, u32 index, bool dec
 		slot_decommit(slot);
 		decommit = true;
 	}
-	*held = slot_held(slot);
+	held = slot_held(slot);
 	nr_pages = slot->nr_pages;
 	nr_borrowed = slot->nr_borrowed;
 	mutex_unlock(&slot->lock);
@@ -686,7 +687,7 @@ int pool_free(struct pool *pool, struct pool_client *client, u32 index, bool dec
 	if (max_bytes != U64_MAX)
 		pool_trim(pool);
 	stats_add(pool->memory.stats, STATS_FREES, 1);
-	return 0;
+	return held;
 }
 
 /**
@@ -730,17 +731,17 @@ unlock:
  * @grow_only: leave the slot alone if its limit is as high already
  * @limit: the new limit in pages
  * @commit: the new commitment in pages
- * @old_limit: where the bytes go that were accessible before
  *
  * Context: Process context, may sleep.
- * Return: 0; -ENOENT if @client doesn't own the slot; -ENOMEM, -EDQUOT or
- * -EINTR as pool_alloc(), and nothing has changed.
+ * Return: The bytes that were accessible before; -ENOENT if @client doesn't own
+ * the slot; -ENOMEM, -EDQUOT or -EINTR as pool_alloc(), and nothing has changed.
  */
-int pool_resize(struct pool *pool, struct pool_client *client, u32 index, bool grow_only,
-		unsigned long limit, unsigned long commit, u64 *old_limit)
+s64 pool_resize(struct pool *pool, struct pool_client *client, u32 index, bool grow_only,
+		unsigned long limit, unsigned long commit)
 {
 	int never = pool_check_commit(pool, client, commit);
 	struct pool_effort effort = POOL_FIRST_EFFORT;
+	s64 old_limit;
 	int err;
 
 	do {
@@ -748,13 +749,15 @@ int pool_resize(struct pool *pool, struct pool_client *client, u32 index, bool g
 
 		if (!slot)
 			return -ENOENT;
-		*old_limit = (u64)slot->terms.limit << PAGE_SHIFT;
+		old_limit = (s64)slot->terms.limit << PAGE_SHIFT;
 		err = 0;
 		if (!grow_only || limit > slot->terms.limit)
 			err = never ? never : slot_resize(slot, limit, commit);
 		mutex_unlock(&slot->lock);
 	} while (err && !never && pool_make_room(pool, client, &err, &effort));
-	return err == -ENOBUFS ? -ENOMEM : err;
+	if (err)
+		return err == -ENOBUFS ? -ENOMEM : err;
+	return old_limit;
 }
 
 /**

@@ -156,10 +156,10 @@ void pool_client_init(struct pool *pool, struct pool_client *client,
 void pool_client_release(struct pool *pool, struct pool_client *client);
 
 int pool_alloc(struct pool *pool, struct pool_client *client, struct pool_request *request);
-int pool_reset(struct pool *pool, struct pool_client *client, u32 index, u64 *held);
-int pool_free(struct pool *pool, struct pool_client *client, u32 index, bool decommit, u64 *held);
-int pool_resize(struct pool *pool, struct pool_client *client, u32 index, bool grow_only,
-		unsigned long limit, unsigned long commit, u64 *old_limit);
+s64 pool_reset(struct pool *pool, struct pool_client *client, u32 index);
+s64 pool_free(struct pool *pool, struct pool_client *client, u32 index, bool decommit);
+s64 pool_resize(struct pool *pool, struct pool_client *client, u32 index, bool grow_only,
+		unsigned long limit, unsigned long commit);
 
 u32 pool_purge_all(struct pool *pool, struct pool_client *client);
 u32 pool_purge_key(struct pool *pool, struct pool_client *client, u64 key);

@@ -203,17 +203,21 @@ static int slot_commit(struct slot *slot, unsigned long limit, unsigned long com
 }
 
 /*
- * A private page remembers what it is reset to: the image's page, or NULL for
- * zeros. As long as the slot is attached to the image, that page stays.
+ * A private page remembers what it is reset to: the contents of the image's
+ * page, or NULL for zeros. As long as the slot is attached to the image, that
+ * page stays. (From a page to its contents is half of what a reset does for a
+ * page besides copying.)
  */
 static void slot_set_original(struct page *page, struct page *original)
 {
-	set_page_private(page, (unsigned long)original | reserve_owns(page));
+	void *contents = original ? page_address(original) : NULL;
+
+	set_page_private(page, (unsigned long)contents | reserve_owns(page));
 }
 
-static struct page *slot_original(const struct page *page)
+static const void *slot_original(const struct page *page)
 {
-	return (struct page *)(page_private(page) & ~RESERVE_OWNED);
+	return (const void *)(page_private(page) & ~RESERVE_OWNED);
 }
 
 static int slot_take_page(struct slot *slot, gfp_t gfp, struct page **pagep)
@@ -257,6 +261,7 @@ static void slot_give_page(struct slot *slot, struct page *page)
 		slot->nr_promised++;
 	else
 		client_uncharge(slot->client, 1);
+	slot->slow_reset = true;
 }
 
 /*
@@ -301,10 +306,10 @@ static void slot_empty(struct slot *slot)
 /* Makes a page what it is in the image. */
 static inline void slot_fill(struct page *page)
 {
-	const struct page *original = slot_original(page);
+	const void *original = slot_original(page);
 
 	if (original)
-		copy_page(page_address(page), page_address(original));
+		copy_page(page_address(page), (void *)original);
 	else
 		clear_page(page_address(page));
 }
@@ -343,6 +348,8 @@ static int slot_make_private(struct slot *slot, pgoff_t index, gfp_t gfp, struct
 	list_add_tail(&page->lru, &slot->pages);
 	slot->nr_pages++;
 	slot->nr_made++;
+	slot->slow_reset = true;
+	decay_grow(&slot->decay);
 
 	/*
 	 * The page that all share may be mapped at this place, here or in
@@ -439,15 +446,13 @@ bool slot_learn(struct slot *slot)
 }
 
 /* Copies the image over all private pages; false if some have to go instead. */
-static bool slot_refill(struct slot *slot)
+static __always_inline bool slot_refill(struct slot *slot)
 {
 	unsigned long nr_pages = 0;
 	struct page *page;
 
 	lockdep_assert_held(&slot->lock);
 
-	if (unlikely(slot->nr_pages > slot->terms.keep))
-		return false;
 	list_for_each_entry(page, &slot->pages, lru) {
 		if (unlikely(PageHWPoison(page)))
 			return false;
@@ -512,31 +517,42 @@ static noinline void slot_sift(struct slot *slot, bool sampled)
 	}
 }
 
-/*
- * Makes the slot read as its image again by copying it over what is kept. With
- * @unmap nobody can write to it any more once it does.
- */
-static void slot_restore(struct slot *slot, bool unmap)
+static noinline void slot_watch(struct slot *slot)
 {
-	bool sampled = false;
-
 	lockdep_assert_held(&slot->lock);
 
-	/* Most of the time there is nothing to find out. */
-	if (unlikely(slot->first_life || slot->decay.watching))
-		sampled = slot_learn(slot);
-	/* After its entries have told what was written, before a page is new. */
-	if (unlikely(unmap))
-		slot_unmap(slot);
-	if (unlikely(sampled) || !slot_refill(slot))
-		slot_sift(slot, sampled);
-	if (unlikely(decay_due(&slot->decay, slot->nr_pages)) &&
-	    decay_watch(&slot->decay, &slot->memory->decay, slot->client->mapping, slot->first,
+	if (decay_watch(&slot->decay, &slot->memory->decay, slot->client->mapping, slot->first,
 			&slot->by_index)) {
 		/* Each page has to fault for itself. */
 		slot_unmap(slot);
 		slot->remap = false;
 	}
+	slot->slow_reset |= slot->decay.watching;
+}
+
+/*
+ * Makes the slot read as its image again by copying it over what is kept. With
+ * @unmap nobody can write to it any more once it does. Unless it is @slow, that
+ * is all.
+ */
+static __always_inline void slot_restore(struct slot *slot, bool slow, bool unmap)
+{
+	bool sampled = false;
+	bool sift = false;
+
+	lockdep_assert_held(&slot->lock);
+
+	if (unlikely(slow)) {
+		sampled = slot_learn(slot);
+		sift = sampled || slot->nr_pages > slot->terms.keep;
+	}
+	/* After its entries have told what was written, before a page is new. */
+	if (unlikely(unmap))
+		slot_unmap(slot);
+	if (unlikely(sift) || !slot_refill(slot))
+		slot_sift(slot, sampled);
+	if (unlikely(decay_due(&slot->decay)))
+		slot_watch(slot);
 }
 
 /**
@@ -587,6 +603,8 @@ int slot_assign(struct slot *slot, struct slot_client *client, struct image *ima
 	slot->terms = *terms;
 	slot->reset_limit = terms->limit;
 	slot->reset_commit = terms->commit;
+	slot->slow_reset = slot->first_life || slot->decay.watching ||
+			   slot->nr_pages > terms->keep;
 	slot_trim(slot);
 
 	atomic_inc(&client->nr_owned);
@@ -619,17 +637,13 @@ int slot_resize(struct slot *slot, unsigned long limit, unsigned long commit)
 		return err;
 	slot->reset_limit = min(slot->reset_limit, limit);
 	slot->reset_commit = min(slot->reset_commit, commit);
+	slot->slow_reset = true;
 	slot_trim(slot);
 	return 0;
 }
 
-/**
- * slot_reset() - make an allocated slot what it was when it was allocated
- * @slot: the slot
- *
- * Context: Process context, holding &slot.lock. May sleep, never fails.
- */
-void slot_reset(struct slot *slot)
+/* Goes back to the limit and the commitment of a reset; false if that emptied the slot. */
+static noinline bool slot_settle(struct slot *slot)
 {
 	lockdep_assert_held(&slot->lock);
 
@@ -644,10 +658,28 @@ void slot_reset(struct slot *slot)
 		slot->terms.commit = slot->reset_commit;
 		stats_add(slot->memory->stats, STATS_DROPPED_PAGES, slot->nr_pages);
 		slot_empty(slot);
-		return;
+		return false;
 	}
+	slot->slow_reset = false;
 	slot_trim(slot);
-	slot_restore(slot, false);
+	return true;
+}
+
+/**
+ * slot_reset() - make an allocated slot what it was when it was allocated
+ * @slot: the slot
+ *
+ * Context: Process context, holding &slot.lock. May sleep, never fails.
+ */
+void slot_reset(struct slot *slot)
+{
+	bool slow = slot->slow_reset;
+
+	lockdep_assert_held(&slot->lock);
+
+	stats_add(slot->memory->stats, STATS_RESETS, 1);
+	if (likely(!slow) || slot_settle(slot))
+		slot_restore(slot, slow, false);
 }
 
 static void slot_disown(struct slot *slot)
@@ -675,7 +707,7 @@ void slot_vacate(struct slot *slot)
 	lockdep_assert_held(&slot->lock);
 
 	slot_disown(slot);
-	slot_restore(slot, slot->memory->strict);
+	slot_restore(slot, slot->slow_reset, slot->memory->strict);
 	/* Where faults tell what is touched, each page has to fault. */
 	if (slot->memory->strict)
 		slot->remap = MAPPING_HAS_DIRTY_BITS || !slot->decay.watching;

@@ -102,6 +102,8 @@ struct slot_terms {
  * @decay: which private pages are not written any more
  * @nr_promised: pages that the reserve keeps for this slot
  * @nr_made: pages that became private since the slot was new
+ * @slow_reset: a reset may have more to do than to copy pages: the limit or the
+ *	promises are not those that it goes back to, or there is something to learn
  * @by_index: private pages, to look up
  * @pages: the same, linked by &page.lru in the order in which they were made;
  *	&page.index says where in the slot each of them is
@@ -135,6 +137,7 @@ struct slot {
 	struct decay decay;
 	unsigned long nr_promised;
 	unsigned long nr_made;
+	bool slow_reset;
 	struct xarray by_index;
 	struct list_head pages;
 	unsigned long nr_pages;

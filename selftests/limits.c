@@ -154,6 +154,19 @@ TEST_F(limits, reset_undoes_growth)
 	ASSERT_TRUE(pool_all_bytes(self->base, 8 * PAGE, 0));
 }
 
+TEST_F(limits, reset_undoes_growth_that_nobody_used)
+{
+	ASSERT_EQ(0, pool_alloc_limit(self->fd, 2 * PAGE));
+	memset(self->base, 'x', 2 * PAGE);
+	/* From the second one on it has nothing to do but to copy. */
+	ASSERT_EQ(2 * PAGE, pool_reset(self->fd, 0));
+	ASSERT_EQ(2 * PAGE, pool_reset(self->fd, 0));
+	ASSERT_EQ(2 * PAGE, pool_resize(self->fd, 0, 0, 8 * PAGE));
+	ASSERT_EQ(2 * PAGE, pool_reset(self->fd, 0));
+	ASSERT_EQ(SIGSEGV, segv_write(self->base + 2 * PAGE));
+	ASSERT_EQ(2 * PAGE, pool_resize(self->fd, 0, SLOTPOOL_RESIZE_GROW_ONLY, 0));
+}
+
 TEST_F(limits, reset_does_not_undo_shrinking)
 {
 	ASSERT_EQ(0, pool_alloc_limit(self->fd, 8 * PAGE));

@@ -53,7 +53,7 @@ enum image_handle {
 	} while (0)
 
 union argument {
-	struct ioctl_header header;
+	union ioctl_header header;
 	struct slotpool_info info;
 	struct slotpool_alloc alloc;
 	struct slotpool_reset reset;
@@ -320,38 +320,38 @@ int pool_alloc(struct pool *from, struct pool_client *owner, struct pool_request
 	return 0;
 }
 
-int pool_reset(struct pool *from, struct pool_client *owner, u32 index, u64 *held)
+s64 pool_reset(struct pool *from, struct pool_client *owner, u32 index)
 {
+	int err = note(&(struct effect){ .what = EFFECT_RESET, .slot = index });
+
 	(void)from;
 	(void)owner;
-	*held = ANSWER_BYTES;
-	return note(&(struct effect){ .what = EFFECT_RESET, .slot = index });
+	return err ? err : ANSWER_BYTES;
 }
 
-int pool_free(struct pool *from, struct pool_client *owner, u32 index, bool decommit, u64 *held)
+s64 pool_free(struct pool *from, struct pool_client *owner, u32 index, bool decommit)
 {
 	int err = note(&(struct effect){ .what = EFFECT_FREE, .slot = index, .flag = decommit });
 
 	(void)from;
 	(void)owner;
-	if (!err)
-		*held = ANSWER_BYTES;
-	return err;
+	return err ? err : ANSWER_BYTES;
 }
 
-int pool_resize(struct pool *from, struct pool_client *owner, u32 index, bool grow_only,
-		unsigned long limit, unsigned long commit, u64 *old_limit)
+s64 pool_resize(struct pool *from, struct pool_client *owner, u32 index, bool grow_only,
+		unsigned long limit, unsigned long commit)
 {
-	(void)from;
-	(void)owner;
-	*old_limit = ANSWER_BYTES;
-	return note(&(struct effect){
+	int err = note(&(struct effect){
 		.what = EFFECT_RESIZE,
 		.slot = index,
 		.flag = grow_only,
 		.limit = limit,
 		.commit = commit,
 	});
+
+	(void)from;
+	(void)owner;
+	return err ? err : ANSWER_BYTES;
 }
 
 static u32 purge(const struct effect *now)
