@@ -4,11 +4,10 @@
  * for a quarter of its pages: RESIZE, and mprotect() as a runtime uses it without
  * slotpool. The memory has to shrink again before its next instance starts: RESET
  * sees to that, or another mprotect(). Told in instructions and in empty system
- * calls; and what an ioctl costs that the module refuses at once, because no command
- * can cost less.
+ * calls; and what a command costs that has nothing to do, a FREE of a slot that isn't
+ * owned, because none that has can cost less.
  */
 #include <stdio.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -71,12 +70,12 @@ static struct costs call_nothing(void)
 	return (struct costs){ cpu_time() - start, 0 };
 }
 
-static struct costs refuse(void)
+static struct costs free_nothing(void)
 {
 	uint64_t start = cpu_time();
 
 	for (int i = 0; i < NR_STEPS; i++)
-		ioctl(slotpool_fd(pool), _IO(SLOTPOOL_IOC_MAGIC, 0xff));
+		check(slotpool_free(pool, slot + 1, SLOTPOOL_FREE_IF_OWNED, NULL), "FREE");
 	return (struct costs){ cpu_time() - start, 0 };
 }
 
@@ -113,7 +112,8 @@ int main(void)
 	check(slotpool_alloc(pool, &alloc), "ALLOC");
 	slot = alloc.slot;
 	tell("slotpool", measure(grow_slot), empty);
-	record("slotpool", "empty ioctl", "cost", "instructions", measure(refuse).grow);
+	record("slotpool", "command without effect", "cost", "instructions",
+	       measure(free_nothing).grow);
 	slotpool_close(pool);
 
 	plain = mmap(NULL, 2 * LIMIT + NR_STEPS * GROWTH, PROT_NONE,

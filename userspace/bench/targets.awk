@@ -40,10 +40,10 @@ function over_floor(alternative, workload)
 	return value(alternative, workload, "cost") - value("floor", workload, "cost")
 }
 
-# What so many commands that do nothing cost more than the floor's one system call
+# What so many commands without effect cost more than the floor's one system call
 function least(nr)
 {
-	return nr * value("slotpool", "empty ioctl", "cost") - \
+	return nr * value("slotpool", "command without effect", "cost") - \
 		value("floor", "empty system call", "cost")
 }
 
@@ -51,7 +51,7 @@ function to_floor(text, workload,   floor)
 {
 	floor = value("floor", workload, "cost")
 	target("RESET cycle / floor, " text, 1, 1.1, ratio(RESET, workload, "floor", workload),
-	       have(RESET, workload), sprintf("an ioctl that does nothing: %.2f",
+	       have(RESET, workload), sprintf("a command without effect: %.2f",
 					      floor ? (floor + least(1)) / floor : 0))
 }
 
@@ -59,8 +59,7 @@ function beyond_floor(name, nr, alternative, bound, text, workload)
 {
 	target(name " cycle - floor, instructions, " text, 1, bound,
 	       int(over_floor(alternative, workload) + 0.5), have(alternative, workload),
-	       sprintf("%s that do%s nothing: %d", nr == 1 ? "an ioctl" : "two ioctls",
-		       nr == 1 ? "es" : "", least(nr)))
+	       sprintf("%d command%s without effect: %d", nr, nr == 1 ? "" : "s", least(nr)))
 }
 
 function to_best(text, bound, workload,   best, note)
@@ -132,7 +131,7 @@ function single(text, bound, alternative, workload, figure, unit, note,   key, p
 function grow_least(   call)
 {
 	call = value("floor", "empty system call", "cost")
-	return call ? value("slotpool", "empty ioctl", "cost") / call : 0
+	return call ? value("slotpool", "command without effect", "cost") / call : 0
 }
 
 END {
@@ -164,7 +163,7 @@ END {
 	most("shootdown interrupts")
 	most("mapping calls")
 	single("grow by 16 pages, in empty system calls", 2, "slotpool", "grow", "grow",
-	       "empty system calls", sprintf("an ioctl that does nothing: %.2f", grow_least()))
+	       "empty system calls", sprintf("a command without effect: %.2f", grow_least()))
 	cold_start("together")
 	cold_start("scattered")
 	allocation()
