@@ -52,6 +52,64 @@ vm_fault_t mapping_insert_private(struct vm_area_struct *vma, unsigned long addr
 	return vmf_insert_pfn_prot(vma, address, page_to_pfn(page), prot);
 }
 
+/* Entries that are put in one after the other: where the next one goes, and which page */
+struct mapping_run {
+	struct vm_area_struct *vma;
+	pgprot_t prot;
+	unsigned long address;
+	struct page *page;
+	struct page *last;
+};
+
+static int mapping_insert_next(pte_t *pte, unsigned long address, void *data)
+{
+	struct mapping_run *run = data;
+	struct page *page = run->page;
+
+	if (address != run->address)
+		return 0;
+	if (pte_none(ptep_get(pte))) {
+		set_pte_at(run->vma->vm_mm, address, pte,
+			   pte_mkspecial(pfn_pte(page_to_pfn(page), run->prot)));
+		update_mmu_cache(run->vma, address, pte);
+	}
+	if (page != run->last) {
+		run->page = list_next_entry(page, lru);
+		run->address += (run->page->index - page->index) << PAGE_SHIFT;
+	}
+	return 0;
+}
+
+/**
+ * mapping_insert_run() - map pages that the slot owns, near each other
+ * @vma: the VMA of the fault
+ * @address: where in it the first one goes
+ * @first: the first one
+ * @last: the last one; between them are, on the list of &page.lru, those between
+ *	them in the slot, in order of their index
+ *
+ * As mapping_insert_private() for each, but the page table is walked and locked
+ * once for all of them.
+ *
+ * Context: Process context, in a fault, holding the slot's mutex.
+ * Return: 0, or -ENOMEM without memory for a page table; then some may be mapped.
+ */
+int mapping_insert_run(struct vm_area_struct *vma, unsigned long address, struct page *first,
+		       struct page *last)
+{
+	struct mapping_run run = {
+		.vma = vma,
+		.prot = vm_get_page_prot(vma->vm_flags),
+		.address = address,
+		.page = first,
+		.last = last,
+	};
+
+	return apply_to_page_range(vma->vm_mm, address,
+				   (last->index - first->index + 1) << PAGE_SHIFT,
+				   mapping_insert_next, &run);
+}
+
 /**
  * mapping_zap() - take out all entries for a range of the device's offsets
  * @mapping: a client's address space

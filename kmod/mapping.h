@@ -15,6 +15,8 @@ vm_fault_t mapping_insert_shared(struct vm_area_struct *vma, unsigned long addre
 				 struct page *page);
 vm_fault_t mapping_insert_private(struct vm_area_struct *vma, unsigned long address,
 				  struct page *page);
+int mapping_insert_run(struct vm_area_struct *vma, unsigned long address, struct page *first,
+		       struct page *last);
 void mapping_zap(struct address_space *mapping, pgoff_t first, pgoff_t nr_pages);
 void mapping_clean(struct address_space *mapping, pgoff_t first, pgoff_t nr_pages,
 		   pgoff_t base, unsigned long *written);

@@ -45,6 +45,9 @@
 /* Pages that a reset copies before it looks whether others wait for the CPU */
 #define SLOT_BATCH_PAGES 16
 
+/* Pages that aren't there, to pass over costs as much as one more walk of a page table */
+#define SLOT_MAX_GAP 16
+
 /**
  * slot_create() - set up a slot that holds nothing
  * @memory: where its pages will come from
@@ -822,6 +825,21 @@ static void slot_prepare(struct slot *slot)
 		decay_watch_new(&slot->decay, &slot->memory->decay);
 }
 
+/* The last page of those, from @page on, that one walk of the page table maps best. */
+static struct page *slot_run_end(struct slot *slot, struct page *page, unsigned long end)
+{
+	struct page *next;
+
+	lockdep_assert_held(&slot->lock);
+
+	for (;; page = next) {
+		next = list_next_entry(page, lru);
+		if (list_entry_is_head(next, &slot->pages, lru) || next->index <= page->index ||
+		    next->index - page->index > SLOT_MAX_GAP || next->index >= end)
+			return page;
+	}
+}
+
 /* Maps all private pages in the VMA of a fault. What fails faults for itself. */
 static void slot_remap(struct slot *slot, struct vm_fault *vmf)
 {
@@ -830,7 +848,7 @@ static void slot_remap(struct slot *slot, struct vm_fault *vmf)
 	pgoff_t vma_end = vma_first + vma_pages(vma);
 	unsigned long first = vma_first > slot->first ? vma_first - slot->first : 0;
 	unsigned long end = vma_end > slot->first ? vma_end - slot->first : 0;
-	struct page *page;
+	struct page *page, *last;
 
 	lockdep_assert_held(&slot->lock);
 
@@ -843,9 +861,10 @@ static void slot_remap(struct slot *slot, struct vm_fault *vmf)
 
 		if (page->index < first || page->index >= end)
 			continue;
-		if (mapping_insert_private(vma, vma->vm_start + (offset << PAGE_SHIFT), page) !=
-		    VM_FAULT_NOPAGE)
+		last = slot_run_end(slot, page, end);
+		if (mapping_insert_run(vma, vma->vm_start + (offset << PAGE_SHIFT), page, last))
 			break;
+		page = last;
 		cond_resched();
 	}
 }
