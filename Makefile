@@ -109,9 +109,12 @@ GUEST_TOOLS := slotpoolctl $(EXAMPLES)
 ALL_TESTS := $(basename $(notdir $(wildcard selftests/*.c selftests/*.sh)))
 # Those that only a kernel can run which was built for it
 DEBUG_TESTS := fail_nth
+# Those that need neither the module nor a machine of their own
+HOST_TESTS := library_host oracle_host
 # Those in which threads or processes meet: each access may wait to see another one
 RACE_TESTS := canaries lifetime oracle policy pressure races reserve shortage steady stress
-TESTS_debug := $(ALL_TESTS)
+# Those that leave the module alone find nothing in a debug kernel.
+TESTS_debug := $(filter-out $(HOST_TESTS),$(ALL_TESTS))
 TESTS_kcsan := $(RACE_TESTS)
 TESTS ?= $(or $(TESTS_$(KERNEL)),$(filter-out $(DEBUG_TESTS),$(ALL_TESTS)))
 unknown_tests = $(filter-out $(ALL_TESTS),$(TESTS))
@@ -142,9 +145,6 @@ check-unit:
 	@{ for test in $(UNIT_TESTS); do \
 		echo "@start $$test"; $(BUILD)/unit/$$test 2>&1; echo "@end $$test $$?"; \
 	done; echo "@done"; } | selftests/vm/tap.sh $(call result,unit) $(UNIT_TESTS)
-
-# Those that need neither the module nor a machine of their own
-HOST_TESTS := library_host oracle_host
 
 .PHONY: check-host
 check-host:

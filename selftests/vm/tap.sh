@@ -19,6 +19,7 @@ total_passed=0
 total_failed=0
 program=''
 done=''
+kernel=()
 declare -A finished
 
 # A program that has started but not ended when the next one starts, or it does
@@ -68,7 +69,7 @@ end()
 	total_passed=$((total_passed + passed))
 	total_failed=$((total_failed + failed))
 	finished[$program]=y
-	program=''
+	program='' kernel=()
 }
 
 while IFS= read -r line; do
@@ -113,6 +114,10 @@ for program; do
 		total_failed=$((total_failed + 1))
 	fi
 done
+if [ "${#kernel[@]}" -gt 0 ]; then
+	printf '  %s\n' "${kernel[@]}"
+	total_failed=$((total_failed + 1))
+fi
 if [ -z "$done" ]; then
 	echo "  the run did not finish"
 	total_failed=$((total_failed + 1))
