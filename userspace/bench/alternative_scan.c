@@ -7,35 +7,13 @@
  * memory. Besides, this has neither locks nor a choice of slots.
  */
 #include <fcntl.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../lib/pagemap_scan.h"
 #include "alternative.h"
 #include "measure.h"
 #include "place.h"
-
-/* <linux/fs.h> has these from Linux 6.7 on. */
-struct region {
-	uint64_t start, end, categories;
-};
-
-struct scan {
-	uint64_t size, flags;
-	uint64_t start, end, walk_end;
-	uint64_t regions, nr_regions;
-	uint64_t max_pages;
-	uint64_t inverted, all_of, any_of, returned;
-};
-
-#define SCAN _IOWR('f', 16, struct scan)
-
-enum {
-	WRITTEN = 1 << 1,
-	IN_FILE = 1 << 2,
-	PRESENT = 1 << 3,
-	ZERO = 1 << 5,
-};
 
 #define NR_REGIONS 32
 
@@ -44,7 +22,7 @@ static int pagemap, file;
 static uint64_t size, keep, overwritten;
 
 /* Returns how many regions of written pages there are. */
-static int scan_written(uint64_t length, struct region *regions, uint64_t *end)
+static int scan_written(uint64_t length, struct scan_region *regions, uint64_t *end)
 {
 	struct scan scan = {
 		.size = sizeof(scan),
@@ -53,8 +31,8 @@ static int scan_written(uint64_t length, struct region *regions, uint64_t *end)
 		.regions = (uintptr_t)regions,
 		.nr_regions = NR_REGIONS,
 		.max_pages = keep / PAGE,
-		.inverted = IN_FILE | ZERO,
-		.all_of = WRITTEN | PRESENT | IN_FILE | ZERO,
+		.inverted = SCAN_FILE | SCAN_ZERO,
+		.all_of = SCAN_WRITTEN | SCAN_PRESENT | SCAN_FILE | SCAN_ZERO,
 	};
 	int nr = ioctl(pagemap, SCAN, &scan);
 
@@ -73,7 +51,7 @@ static void stop(void)
 static bool start(const struct workload *workload, const struct setting *setting)
 {
 	uint64_t all = workload->memory + workload->grown, end;
-	struct region regions[NR_REGIONS];
+	struct scan_region regions[NR_REGIONS];
 
 	size = 2 * workload->memory;
 	keep = setting->keep < all ? setting->keep : all;
@@ -109,7 +87,7 @@ static void overwrite(const struct workload *workload, uint64_t from, uint64_t t
 
 static void reset(const struct workload *workload, uint64_t length)
 {
-	struct region regions[NR_REGIONS];
+	struct scan_region regions[NR_REGIONS];
 	uint64_t end;
 	int nr = scan_written(length, regions, &end);
 

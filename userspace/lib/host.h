@@ -21,6 +21,7 @@
 
 #include "../../kmod/policy.h"
 #include "internal.h"
+#include "pagemap_scan.h"
 
 /* ---- host_config.c: parameters ---- */
 
@@ -57,11 +58,6 @@ struct host_pagemap {
 	uint64_t page_size;
 };
 
-struct host_region {
-	uint64_t start, end;
-	uint64_t categories;
-};
-
 void host_pagemap_open(struct host_pagemap *pagemap, uint64_t page_size);
 void host_pagemap_close(struct host_pagemap *pagemap);
 
@@ -70,7 +66,7 @@ void host_pagemap_close(struct host_pagemap *pagemap);
  * regions, or a negative errno value; *@end is where it stopped looking.
  */
 int host_pagemap_scan(const struct host_pagemap *pagemap, char *start, uint64_t length,
-		      uint64_t max_pages, struct host_region *regions, size_t max_regions,
+		      uint64_t max_pages, struct scan_region *regions, size_t max_regions,
 		      char **end);
 
 /*

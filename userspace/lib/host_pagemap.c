@@ -8,30 +8,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "host.h"
-
-/* <linux/fs.h> has these from Linux 6.7 on. */
-struct scan {
-	uint64_t size;
-	uint64_t flags;
-	uint64_t start, end, walk_end;
-	uint64_t regions, nr_regions;
-	uint64_t max_pages;
-	uint64_t inverted, all_of, any_of, returned;
-};
-
-#define SCAN _IOWR('f', 16, struct scan)
-
-enum {
-	SCAN_WRITTEN = 1 << 1,
-	SCAN_FILE = 1 << 2,
-	SCAN_PRESENT = 1 << 3,
-	SCAN_SWAPPED = 1 << 4,
-	SCAN_ZERO = 1 << 5,
-};
 
 /* Bits of an entry of the file */
 enum {
@@ -43,7 +22,7 @@ enum {
 
 void host_pagemap_open(struct host_pagemap *pagemap, uint64_t page_size)
 {
-	struct host_region region;
+	struct scan_region region;
 	char *end;
 
 	pagemap->page_size = page_size;
@@ -65,7 +44,7 @@ void host_pagemap_close(struct host_pagemap *pagemap)
  * keep what was written to it (Wasmtime issue 14357).
  */
 int host_pagemap_scan(const struct host_pagemap *pagemap, char *start, uint64_t length,
-		      uint64_t max_pages, struct host_region *regions, size_t max_regions,
+		      uint64_t max_pages, struct scan_region *regions, size_t max_regions,
 		      char **end)
 {
 	struct scan scan = {

@@ -259,7 +259,7 @@ static void restore_lowest(const struct host_memory *memory, struct host_slot *s
 
 static bool restore_written(const struct host_memory *memory, struct host_slot *slot)
 {
-	struct host_region regions[MAX_REGIONS];
+	struct scan_region regions[MAX_REGIONS];
 	uint64_t held = 0, looked_at;
 	char *end;
 	int nr;
