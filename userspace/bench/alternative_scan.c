@@ -57,10 +57,9 @@ static bool start(const struct workload *workload, const struct setting *setting
 	keep = setting->keep < all ? setting->keep : all;
 	overwritten = 0;
 	pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	file = memfd_create("image", MFD_CLOEXEC);
-	if (pagemap < 0 || file < 0 ||
-	    write(file, original, workload->image) != (ssize_t)workload->image)
-		err(1, "the image can't be made");
+	if (pagemap < 0)
+		err(1, "/proc/self/pagemap");
+	file = make_image_file(original, workload->image);
 	place_aligned(size);
 	memory = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (memory == MAP_FAILED ||

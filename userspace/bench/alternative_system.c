@@ -63,9 +63,7 @@ static void live(const struct workload *workload)
 static void make_file(const struct workload *workload, bool whole)
 {
 	length = whole ? workload->memory : workload->image;
-	file = memfd_create("image", MFD_CLOEXEC);
-	if (file < 0 || write(file, original, length) != (ssize_t)length)
-		err(1, "memfd");
+	file = make_image_file(original, length);
 }
 
 static bool start_mmap(const struct workload *workload, const struct setting *setting)

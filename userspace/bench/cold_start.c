@@ -239,11 +239,9 @@ static double live_in_process(char *memory)
 static void measure_system(void)
 {
 	struct sample mappings = { .nr = 0 }, processes = { .nr = 0 };
-	int fd = memfd_create("image", MFD_CLOEXEC);
+	int fd = make_image_file(original, SLOT);
 	char *memory;
 
-	if (fd < 0 || write(fd, original, SLOT) != (ssize_t)SLOT)
-		err(1, "memfd");
 	memory = mmap(NULL, SLOT, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
 	if (memory == MAP_FAILED)
 		err(1, "mmap");

@@ -11,7 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <slotpool.h>
 
@@ -48,6 +50,16 @@ static inline struct slotpool *open_pool(void)
 	}
 	check(ret, "the pool can't be opened");
 	return pool;
+}
+
+/* A file in memory that holds an image, for those who map it themselves */
+static inline int make_image_file(const void *image, size_t length)
+{
+	int file = memfd_create("image", MFD_CLOEXEC);
+
+	if (file < 0 || write(file, image, length) != (ssize_t)length)
+		err(1, "the image can't be made");
+	return file;
 }
 
 static inline int compare_values(const void *a, const void *b)
