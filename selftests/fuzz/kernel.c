@@ -12,7 +12,7 @@
  * A process of its own runs some hundreds of sequences on a pool, then comes a
  * pool with other parameters. Ends with status 1 when the kernel reports
  * something, a pool doesn't return to what it was, a process is stuck, or a
- * client sees what isn't its own.
+ * client sees what isn't its own or what nobody may access any more.
  */
 #include <linux/kcov.h>
 #include <math.h>
@@ -263,8 +263,46 @@ static void check_zeros(int client, uint32_t slot)
 		return;
 	for (page = 0; page < 8 && page < info.slot_size / PAGE; page++) {
 		if (segv_get(place(client, 0, slot, page)) > 0)
-			fail("a slot is not zero after ALLOC or RESET");
+			fail("a slot is not zero after ALLOC, RESET or FREE");
 	}
+}
+
+/*
+ * A page from @first on must not be there in any of the client's windows, whose
+ * mappings are never the other one's.
+ */
+static void check_unmapped(int client, uint32_t slot, unsigned int first)
+{
+	unsigned int number, page;
+
+	if (current.nr_threads > 1 || !inside(slot))
+		return;
+	for (number = 0; number < WINDOWS; number++) {
+		for (page = first; page < first + 8 && page < info.slot_stride / PAGE; page++) {
+			if (segv_get(place(client, number, slot, page)) >= 0) {
+				fail("a page can be read that nobody may access");
+				return;
+			}
+		}
+	}
+}
+
+/* Nobody owns the slot, and none of its entries may have stayed. */
+static void check_nobodys(uint32_t slot)
+{
+	check_unmapped(0, slot, 0);
+	check_unmapped(1, slot, 0);
+}
+
+static void check_freed(int client, const struct slotpool_free *free)
+{
+	/* If it wasn't the client's, it may be another one's. */
+	if (free->flags & SLOTPOOL_FREE_IF_OWNED)
+		return;
+	if (free->flags & SLOTPOOL_FREE_DECOMMIT || info.features & SLOTPOOL_FEATURE_STRICT)
+		check_nobodys(free->slot);
+	else
+		check_zeros(client, free->slot);
 }
 
 static void *bad_pointer(struct thread *thread, unsigned int which, size_t size)
@@ -400,6 +438,8 @@ static void remember(const struct command *command, const void *argument, int cl
 {
 	const struct slotpool_alloc *alloc = argument;
 	const struct slotpool_reset *reset = argument;
+	const struct slotpool_resize *resize = argument;
+	const struct slotpool_purge *purge = argument;
 
 	switch (command->request) {
 	case SLOTPOOL_ALLOC:
@@ -407,9 +447,23 @@ static void remember(const struct command *command, const void *argument, int cl
 		if (inside(alloc->slot))
 			without_image[alloc->slot] = !(alloc->flags & SLOTPOOL_ALLOC_IMAGE);
 		check_zeros(client, alloc->slot);
+		check_unmapped(!client, alloc->slot, 0);
+		if (alloc->flags & SLOTPOOL_ALLOC_LIMIT)
+			check_unmapped(client, alloc->slot, alloc->limit / PAGE);
 		break;
 	case SLOTPOOL_RESET:
 		check_zeros(client, reset->slot);
+		break;
+	case SLOTPOOL_FREE:
+		check_freed(client, argument);
+		break;
+	case SLOTPOOL_RESIZE:
+		if (!(resize->flags & SLOTPOOL_RESIZE_GROW_ONLY))
+			check_unmapped(client, resize->slot, resize->limit / PAGE);
+		break;
+	case SLOTPOOL_PURGE:
+		if (purge->flags & SLOTPOOL_PURGE_SLOT)
+			check_nobodys(purge->slot);
 		break;
 	case SLOTPOOL_IMAGE:
 		handles[client][nr_handles[client]++ % 8] =
