@@ -49,6 +49,9 @@ help:
 	@echo '                     the ioctls in user space (2m);'
 	@echo '                     SEED=0x.. for a seed of its own, REPLAY=build/fuzz/crash-.. for'
 	@echo '                     what ended an earlier run'
+	@echo 'make soak            kill 10,000 clients, load and unload the module 1,000 times, and'
+	@echo '                     have a day of requests, or as many as fit into TIME=10m;'
+	@echo '                     KERNEL=6.12 for one kernel'
 	@echo 'make style           static checks'
 	@echo 'make install         library, tool and manual pages, below PREFIX (/usr/local)'
 	@echo 'make clean           remove build/'
@@ -190,6 +193,18 @@ oracle:
 	@$(MAKE) check-vm TESTS=oracle VM_OPTIONS='--timeout $(oracle_timeout) \
 		--append "$(oracle_environment)"'
 
+# 90, 90s, 10m or 2h
+seconds = $(shell echo $$(($(patsubst %h,%*3600,$(patsubst %m,%*60,$(1:s=))))))
+soak_seconds = $(call seconds,$(or $(TIME),0))
+
+soak_environment = SLOTPOOL_SOAK=$(soak_seconds) \
+	PROGRAM_TIMEOUT=$(shell expr $(soak_seconds) + 7000)
+
+.PHONY: soak
+soak:
+	@$(MAKE) check-vm TESTS=soak VM_OPTIONS='--plain --append "$(soak_environment)" \
+		--timeout $(shell expr $(soak_seconds) + 7200)'
+
 .PHONY: check-debug
 check-debug:
 	@$(MAKE) check-vm KERNEL=debug
@@ -205,8 +220,7 @@ mutate: selftests
 	@$(MAKE) guest-6.12
 	@selftests/vm/mutate.sh 6.12 $(MUTANTS)
 
-TIME ?= 2m
-fuzz_seconds := $(shell echo $$(($(patsubst %h,%*3600,$(patsubst %m,%*60,$(TIME:s=))))))
+fuzz_seconds = $(call seconds,$(or $(TIME),2m))
 
 .PHONY: fuzz
 fuzz:

@@ -37,6 +37,22 @@ static inline bool put_text(const char *path, const char *text)
 	return done;
 }
 
+/* Finds the number in the line of a file that sscanf() takes, or -1. */
+static inline long find_number(const char *path, const char *format)
+{
+	FILE *file = fopen(path, "r");
+	char line[128];
+	long number = -1;
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, format, &number) == 1)
+			break;
+	}
+	if (file)
+		fclose(file);
+	return number;
+}
+
 /* Loads a module; returns 0 or -errno. */
 static inline int module_load(const char *path, const char *parameters)
 {

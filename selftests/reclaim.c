@@ -18,21 +18,6 @@
 #define MIN_FREE "/proc/sys/vm/min_free_kbytes"
 #define SECONDS 90
 
-static long free_kib(void)
-{
-	char line[128];
-	long value = 0;
-	FILE *file = fopen("/proc/meminfo", "r");
-
-	while (file && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "MemFree: %ld", &value) == 1)
-			break;
-	}
-	if (file)
-		fclose(file);
-	return value;
-}
-
 /* Reads an image whose warm slots are what the kernel can get memory from. */
 static int read_short_of_memory(void)
 {
@@ -66,7 +51,7 @@ static int read_short_of_memory(void)
 	if (*last != 'i')
 		return 4;
 	/* Now next to every page has to be reclaimed first. */
-	snprintf(text, sizeof(text), "%ld", free_kib() - 1500);
+	snprintf(text, sizeof(text), "%ld", find_number("/proc/meminfo", "MemFree: %ld") - 1500);
 	put_text(MIN_FREE, text);
 	for (i = SLOT / 4 / PAGE; i < SLOT / PAGE; i++) {
 		if (last[i * PAGE] != 'i')
