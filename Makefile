@@ -5,7 +5,7 @@
 KDIR ?= /lib/modules/$(shell uname -r)/build
 SERIES := 6.1 6.12
 # Kernels that are built for the tests
-BUILT := debug kcsan
+BUILT := debug kcsan coverage
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/slotpool
 SOURCE := $(CACHE)/linux-source-6.1
 BUILD := $(CURDIR)/build
@@ -22,8 +22,8 @@ all: module user
 .PHONY: help
 help:
 	@echo 'make                 module for the running kernel (KDIR) and user space'
-	@echo 'make module          the module; KERNEL=6.1, 6.12, debug or kcsan for a kernel of the'
-	@echo '                     tests'
+	@echo 'make module          the module; KERNEL=6.1, 6.12, debug, kcsan or coverage for a'
+	@echo '                     kernel of the tests'
 	@echo 'make user            library, tool'
 	@echo 'make demo            the demonstration, in a virtual machine; HOST=1 for this'
 	@echo '                     machine, without the module'
@@ -35,6 +35,7 @@ help:
 	@echo 'make check-debug     the same, and with each allocation failing once, on a kernel'
 	@echo '                     built with KASAN, lockdep, kmemleak and more'
 	@echo 'make check-races     the tests of many threads on a kernel built with KCSAN'
+	@echo 'make coverage        which lines of the module the tests run'
 	@echo 'make bench           measure slotpool and what else there is for its purpose, in'
 	@echo '                     virtual machines; HOST=1 for this machine, in time'
 	@echo 'make bench-quick     the main figures of it'
@@ -51,7 +52,7 @@ help:
 	@echo '                     what ended an earlier run'
 	@echo 'make soak            kill 10,000 clients, load and unload the module 1,000 times, and'
 	@echo '                     have a day of requests, or as many as fit into TIME=10m;'
-	@echo '                     KERNEL=6.12 for one kernel'
+	@echo '                     SEED=0x.. for a seed of its own, KERNEL=6.12 for one kernel'
 	@echo 'make style           static checks'
 	@echo 'make install         library, tool and manual pages, below PREFIX (/usr/local)'
 	@echo 'make clean           remove build/'
@@ -66,6 +67,7 @@ MODULE_KDIR = $(if $(KERNEL),$(CACHE)/linux-$(KERNEL)/headers,$(KDIR))
 # can be told.
 KBUILD_linux-debug := CC=gcc-12 UBSAN_SANITIZE=y KCOV_INSTRUMENT=y
 KBUILD_linux-kcsan := CC=gcc-12
+KBUILD_linux-coverage := CC=gcc-12 GCOV_PROFILE=y
 
 MODULE_SOURCES := Kbuild kmod uapi
 # What tests need inside the kernel
@@ -119,6 +121,7 @@ RACE_TESTS := canaries lifetime oracle policy pressure races reserve shortage st
 # Those that leave the module alone find nothing in a debug kernel.
 TESTS_debug := $(filter-out $(HOST_TESTS),$(ALL_TESTS))
 TESTS_kcsan := $(RACE_TESTS)
+TESTS_coverage := $(ALL_TESTS)
 TESTS ?= $(or $(TESTS_$(KERNEL)),$(filter-out $(DEBUG_TESTS),$(ALL_TESTS)))
 unknown_tests = $(filter-out $(ALL_TESTS),$(TESTS))
 # A name is a script, or a program built from a source of that name.
@@ -198,7 +201,7 @@ seconds = $(shell echo $$(($(patsubst %h,%*3600,$(patsubst %m,%*60,$(1:s=))))))
 soak_seconds = $(call seconds,$(or $(TIME),0))
 
 soak_environment = SLOTPOOL_SOAK=$(soak_seconds) \
-	PROGRAM_TIMEOUT=$(shell expr $(soak_seconds) + 7000)
+	PROGRAM_TIMEOUT=$(shell expr $(soak_seconds) + 7000) $(if $(SEED),SLOTPOOL_SEED=$(SEED))
 
 .PHONY: soak
 soak:
@@ -212,6 +215,13 @@ check-debug:
 .PHONY: check-races
 check-races:
 	@$(MAKE) check-vm KERNEL=kcsan
+
+# The lines of a test that fails count all the same; it is a failure in the end.
+.PHONY: coverage
+coverage:
+	@rm -f $(BUILD)/vm/coverage.output
+	@$(MAKE) check-vm KERNEL=coverage; status=$$?; \
+	selftests/vm/coverage.sh $(BUILD)/vm/coverage.output 95 && exit $$status
 
 MUTANTS ?= $(wildcard selftests/mutants/*.patch)
 

@@ -11,7 +11,7 @@ usage()
 	cat >&2 <<-END
 	usage: ${0##*/} --kernel SERIES [OPTION]... -- PROGRAM...
 
-	  --kernel SERIES   6.1, 6.12, debug or kcsan
+	  --kernel SERIES   6.1, 6.12, debug, kcsan or coverage
 	  --modules DIR     where the modules were built (build/SERIES)
 	  --files DIR       put the contents of DIR into the machine's /
 	  --result FILE     write "<passed> <failed>" there
@@ -25,7 +25,7 @@ usage()
 	                    options; mitigations and copying as with --icount
 	  --smp CPUS        processors (2)
 	  --mem SIZE        memory (1G)
-	  --timeout SECONDS for the whole run (900; debug and kcsan 5400)
+	  --timeout SECONDS for the whole run (900; debug, kcsan, coverage 5400)
 	  --append WORDS    more for the kernel's command line; NAME=VALUE is in the
 	                    environment of the programs
 
@@ -74,7 +74,7 @@ die()
 }
 
 case $kernel in
-debug|kcsan)
+debug|kcsan|coverage)
 	: "${timeout:=5400}"
 	# Without ACPI the kernel finds one CPU in each socket, and it takes the
 	# clocks of several for different. All reports count, not only the first.
@@ -92,7 +92,7 @@ esac
 vmlinux=$cache/linux-$kernel/vmlinux
 modules=${modules:-$build/$kernel}
 module=$modules/slotpool.ko
-[ -f "$vmlinux" ] || die "no kernel $kernel; run selftests/vm/setup.sh vm, debug or kcsan"
+[ -f "$vmlinux" ] || die "no kernel $kernel; run selftests/vm/setup.sh vm, debug, kcsan or coverage"
 [ -f "$module" ] || die "no $module; run make module KERNEL=$kernel"
 
 mkdir -p "$build/vm"

@@ -10,10 +10,12 @@
 #   linux-<series>/vmlinux	the image, uncompressed, as qemu boots it
 #   linux-<series>/headers	builds external modules
 #   linux-source-6.1		checkers and kselftest headers of that kernel
-#   linux-debug, linux-kcsan	the same of the kernels that are built from that
-#				source with base.config and debug.config or
-#				kcsan.config, but compressed; links to what was
-#				built from these versions of all three
+#   linux-debug, linux-kcsan, linux-coverage
+#				the same of the kernels that are built from that
+#				source with base.config and debug.config,
+#				kcsan.config or coverage.config, but compressed;
+#				links to what was built from these versions of
+#				all three
 
 set -euo pipefail
 
@@ -23,7 +25,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 usage()
 {
-	echo "usage: ${0##*/} build|kernels|vm|debug|kcsan|plots|bench|fuzz|style|guests|demo ..." >&2
+	echo "usage: ${0##*/} build|kernels|vm|debug|kcsan|coverage|plots|bench|fuzz|style|guests|demo ..." >&2
 	exit 2
 }
 
@@ -62,7 +64,7 @@ packages()
 		gcc-multilib compiles a 32-bit caller of the ioctls
 		END
 		;;
-	debug|kcsan)
+	debug|kcsan|coverage)
 		packages vm
 		cat <<-END
 		flex generates the parser of kernel configurations
@@ -403,19 +405,19 @@ fi
 rm -rf "$cache"/unfinished.*
 install_packages "$@"
 case " $* " in
-*" kernels "*|*" vm "*|*" debug "*|*" kcsan "*|*" bench "*|*" style "*|*" demo "*)
+*" kernels "*|*" vm "*|*" debug "*|*" kcsan "*|*" coverage "*|*" bench "*|*" style "*|*" demo "*)
 	fetch_kernels
 	;;
 esac
 case " $* " in
-*" debug "*|*" kcsan "*)
+*" debug "*|*" kcsan "*|*" coverage "*)
 	# Who needs other things doesn't wait until they are built.
 	exec 9>"$cache/build.lock"
 	flock 9
 	rm -rf "$cache"/unbuilt.*
 	for group; do
 		case $group in
-		debug|kcsan)	build_kernel "$group" ;;
+		debug|kcsan|coverage)	build_kernel "$group" ;;
 		esac
 	done
 	;;

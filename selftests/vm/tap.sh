@@ -87,6 +87,8 @@ while IFS= read -r line; do
 	"@done")
 		done=y
 		;;
+	"@gcov"*)
+		;;
 	1..*)
 		plan=${line#1..}
 		plan=${plan%%[!0-9]*}
