@@ -32,7 +32,7 @@ FIXTURE(steady)
 	pthread_t spinner;
 };
 
-static atomic_bool stop;
+static atomic_bool spinning, stop;
 
 /* Keeps this process's TLB entries on the other CPU. */
 static void *spin(void *base)
@@ -42,8 +42,10 @@ static void *spin(void *base)
 	CPU_ZERO(&set);
 	CPU_SET(1, &set);
 	sched_setaffinity(0, sizeof(set), &set);
-	while (!atomic_load(&stop))
+	do {
 		(void)*(volatile char *)base;
+		atomic_store(&spinning, true);
+	} while (!atomic_load(&stop));
 	return NULL;
 }
 
@@ -69,13 +71,18 @@ FIXTURE_SETUP(steady)
 	CPU_SET(0, &set);
 	ASSERT_EQ(0, sched_setaffinity(0, sizeof(set), &set));
 	atomic_store(&stop, false);
+	atomic_store(&spinning, false);
 	ASSERT_EQ(0, pthread_create(&self->spinner, NULL, spin, self->base + STRIDE));
+	/* What it touches first takes faults, which are the process's, too. */
+	while (!atomic_load(&spinning))
+		usleep(1000);
 }
 
 FIXTURE_TEARDOWN(steady)
 {
 	put_text(TRACING "tracing_on", "0");
 	put_text(TRACING "events/enable", "0");
+	put_text(TRACING "events/tlb/tlb_flush/filter", "0");
 	put_text(TRACING "set_event_pid", " ");
 	atomic_store(&stop, true);
 	EXPECT_EQ(0, pthread_join(self->spinner, NULL));
@@ -146,7 +153,8 @@ static bool trace_prepare(void)
 		if (!put_text(text, "1"))
 			return false;
 	}
-	return true;
+	/* A flush for the next task (reason 0) is the scheduler's affair. */
+	return put_text(TRACING "events/tlb/tlb_flush/filter", "reason != 0");
 }
 
 /*
