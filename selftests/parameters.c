@@ -37,15 +37,15 @@ static bool nothing_is_left(void)
 	       !file_names_module("/proc/misc");
 }
 
-/* Reads a parameter back, without the end of the line. */
-static const char *parameter(const char *name)
+/* Reads a file of one line, without the end of it. */
+static const char *value_of(const char *directory, const char *name)
 {
 	static char value[64];
 	char path[128];
 	FILE *file;
 
 	value[0] = '\0';
-	snprintf(path, sizeof(path), PARAMETERS "%s", name);
+	snprintf(path, sizeof(path), "%s%s", directory, name);
 	file = fopen(path, "r");
 	if (!file)
 		return value;
@@ -53,6 +53,16 @@ static const char *parameter(const char *name)
 		value[strcspn(value, "\n")] = '\0';
 	fclose(file);
 	return value;
+}
+
+static const char *parameter(const char *name)
+{
+	return value_of(PARAMETERS, name);
+}
+
+static const char *attribute(const char *name)
+{
+	return value_of(POOL_ATTRIBUTES, name);
 }
 
 FIXTURE(pool)
@@ -142,6 +152,50 @@ TEST_F(pool, can_commit_and_keep_any_number_of_warm_slots)
 	EXPECT_EQ(UINT64_MAX, info.max_unused_warm_slots);
 	EXPECT_STREQ("N", parameter("overcommit"));
 	EXPECT_STREQ("18446744073709551615", parameter("max_unused_warm_slots"));
+}
+
+TEST_F(pool, has_attributes_that_show_what_counts)
+{
+	ASSERT_EQ(0, pool_load("max_unused_warm_slots=7 max_unused_warm_bytes=64K"));
+	EXPECT_STREQ("7", attribute("max_unused_warm_slots"));
+	EXPECT_STREQ("65536", attribute("max_unused_warm_bytes"));
+
+	ASSERT_TRUE(put_text(POOL_ATTRIBUTES "max_unused_warm_slots", "12\n"));
+	ASSERT_TRUE(put_text(POOL_ATTRIBUTES "max_unused_warm_bytes", "18446744073709551615\n"));
+	EXPECT_STREQ("12", attribute("max_unused_warm_slots"));
+	EXPECT_STREQ("18446744073709551615", attribute("max_unused_warm_bytes"));
+	/* The parameters are those that the pool was made with. */
+	EXPECT_STREQ("7", parameter("max_unused_warm_slots"));
+}
+
+/* Four shards of 3, 3, 2 and 2 slots */
+TEST_F(pool, has_all_slots_if_shards_cannot_be_equal)
+{
+	bool taken[10] = { false };
+	uint32_t i;
+
+	ASSERT_EQ(0, pool_load("nr_slots=10 nr_shards=4 slot_size=4K reserve_pages=0"));
+	self->fd = pool_open();
+	ASSERT_GE(self->fd, 0);
+	EXPECT_EQ(10, pool_stat(self->fd).cold_slots);
+	for (i = 0; i < 10; i++)
+		ASSERT_EQ(i, pool_alloc_exact(self->fd, i));
+	EXPECT_EQ(-ENOSPC, pool_alloc_any(self->fd));
+	for (i = 0; i < 10; i++)
+		ASSERT_EQ(0, pool_free_flags(self->fd, i, SLOTPOOL_FREE_DECOMMIT));
+	EXPECT_EQ(10, pool_stat(self->fd).cold_slots);
+
+	for (i = 0; i < 10; i++) {
+		int slot = pool_alloc_any(self->fd);
+
+		ASSERT_GE(slot, 0);
+		ASSERT_LT(slot, 10);
+		ASSERT_FALSE(taken[slot]);
+		taken[slot] = true;
+	}
+	EXPECT_EQ(-ENOSPC, pool_alloc_any(self->fd));
+	for (i = 0; i < 10; i++)
+		ASSERT_EQ(0, pool_free(self->fd, i));
 }
 
 TEST_F(pool, cannot_be_created_twice)
