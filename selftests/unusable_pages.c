@@ -4,6 +4,7 @@
  * hardware reported them bad.
  */
 #include "pool.h"
+#include "segv.h"
 #include "kselftest_harness.h"
 
 #define PAGE 4096L
@@ -186,6 +187,53 @@ TEST_F(unusable_pages, are_replaced_by_a_reset_if_they_are_bad)
 	ASSERT_TRUE(pool_all_bytes(self->base, SLOT, 0));
 	memset(self->base, 'y', SLOT);
 	ASSERT_EQ(!variant->bad, frame_mapped(self->base));
+}
+
+/* A bad page stays in its file, which can't be read there any more. */
+TEST_F(unusable_pages, of_an_images_file_trap_if_they_are_bad_and_spoil_no_other)
+{
+	int file = memfd_create("image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int memory = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	unsigned long frame;
+	char *contents;
+	char byte;
+	int image;
+
+	ASSERT_GE(file, 0);
+	ASSERT_GE(memory, 0);
+	ASSERT_EQ(0, ftruncate(file, 4 * PAGE));
+	contents = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+	ASSERT_NE(MAP_FAILED, contents);
+	memset(contents, 'i', 4 * PAGE);
+	frame = find_frame(contents + PAGE);
+	ASSERT_NE(0, frame);
+	ASSERT_EQ(0, munmap(contents, 4 * PAGE));
+	ASSERT_EQ(0, fcntl(file, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK));
+	image = pool_image_of_file(self->fd, 4 * PAGE, file);
+	ASSERT_GT(image, 0);
+	ASSERT_EQ(0, pool_alloc_image(self->fd, image));
+	ASSERT_TRUE(spoil(frame, variant->bad));
+
+	if (variant->bad) {
+		ASSERT_EQ(SIGSEGV, segv_read(self->base + PAGE));
+		ASSERT_EQ(SIGSEGV, segv_write(self->base + PAGE));
+		ASSERT_FALSE(pool_can_read(self->base + PAGE));
+		ASSERT_FALSE(pool_can_write(self->base + PAGE));
+		ASSERT_EQ(-1, pread(memory, &byte, 1, (uintptr_t)self->base + PAGE));
+		ASSERT_EQ(-1, pwrite(memory, "w", 1, (uintptr_t)self->base + PAGE));
+		ASSERT_EQ(0, pool_stat(self->fd).held_pages);
+	} else {
+		ASSERT_EQ(0, segv_read(self->base + PAGE));
+		ASSERT_EQ(0, segv_write(self->base + PAGE));
+	}
+	ASSERT_TRUE(pool_all_bytes(self->base, PAGE, 'i'));
+	ASSERT_EQ(0, segv_write(self->base + 2 * PAGE));
+	ASSERT_EQ(variant->bad ? PAGE : 2 * PAGE, pool_reset(self->fd, 0));
+	ASSERT_TRUE(pool_all_bytes(self->base + 2 * PAGE, 2 * PAGE, 'i'));
+	/* The page was the file's, not the pool's. */
+	ASSERT_EQ(0, pool_stat(self->fd).lost_pages);
+	ASSERT_EQ(0, close(memory));
+	ASSERT_EQ(0, close(file));
 }
 
 TEST_HARNESS_MAIN
