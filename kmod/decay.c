@@ -70,19 +70,24 @@ void decay_start(struct decay *decay)
 {
 	decay->interval = DECAY_MIN_INTERVAL;
 	decay->left = DECAY_MIN_INTERVAL;
+	decay->nr_pages = 0;
 	decay->watching = false;
 }
 
 /**
- * decay_grow() - a page of the slot became private
+ * decay_resize() - a slot that has been reset may have more pages than before
  * @decay: the slot's state
+ * @nr_pages: its private pages
  *
  * Context: Process context, holding the slot's mutex.
  */
-void decay_grow(struct decay *decay)
+void decay_resize(struct decay *decay, unsigned long nr_pages)
 {
-	decay->interval = DECAY_MIN_INTERVAL;
-	decay->left = min(decay->left, DECAY_MIN_INTERVAL);
+	if (nr_pages > decay->nr_pages) {
+		decay->interval = DECAY_MIN_INTERVAL;
+		decay->left = min(decay->left, DECAY_MIN_INTERVAL);
+	}
+	decay->nr_pages = nr_pages;
 }
 
 /**

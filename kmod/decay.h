@@ -27,6 +27,7 @@ struct decay_budget {
  * struct decay - when to look which pages of a slot are still written
  * @interval: resets from one sample to the next
  * @left: resets until the slot is due to be watched
+ * @nr_pages: private pages after the last reset
  * @watching: what is written is being recorded until the next reset
  *
  * The slot's mutex protects it.
@@ -34,6 +35,7 @@ struct decay_budget {
 struct decay {
 	unsigned int interval;
 	unsigned int left;
+	unsigned long nr_pages;
 	bool watching;
 };
 
@@ -43,7 +45,7 @@ void decay_watch_new(struct decay *decay, struct decay_budget *budget);
 bool decay_sample(struct decay *decay, struct address_space *mapping, pgoff_t first,
 		  struct xarray *pages);
 void decay_adapt(struct decay *decay, bool decayed);
-void decay_grow(struct decay *decay);
+void decay_resize(struct decay *decay, unsigned long nr_pages);
 bool decay_watch(struct decay *decay, struct decay_budget *budget,
 		 struct address_space *mapping, pgoff_t first, struct xarray *pages);
 

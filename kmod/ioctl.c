@@ -516,14 +516,14 @@ struct ioctl_format {
 	bool changes;
 };
 
-/* For unknown flags, and another size: what a larger structure has more must be zeros. */
+/* For another size, where what a larger structure has more must be zeros; unknown flags. */
 static noinline int ioctl_get_other(const struct ioctl_format *format, u64 __user *user,
 				    union ioctl_header header, u64 last_word)
 {
 	u32 size = format->nr_words * sizeof(u64);
 	int err;
 
-	if (header.size < size || header.flags & ~format->flags)
+	if (header.size < size)
 		return -EINVAL;
 	if (header.size > PAGE_SIZE)
 		return -E2BIG;
@@ -535,7 +535,7 @@ static noinline int ioctl_get_other(const struct ioctl_format *format, u64 __use
 	unsafe_put_user(header.word, &user[0], fault);
 	unsafe_put_user(last_word, &user[format->nr_words - 1], fault);
 	user_write_access_end();
-	return 0;
+	return header.flags & ~format->flags ? -EINVAL : 0;
 
 fault:
 	user_write_access_end();

@@ -241,6 +241,8 @@ static int slot_take_page(struct slot *slot, gfp_t gfp, struct page **pagep)
 		page = alloc_page(gfp | __GFP_ACCOUNT);
 	if (!page) {
 		client_uncharge(slot->client, 1);
+		/* A promise may be gone that a reset has to ask for again. */
+		slot->slow_reset = true;
 		return slot->memory->overcommit ? -ENOMEM : -ENOBUFS;
 	}
 	slot->nr_borrowed += !reserve_owns(page);
@@ -352,7 +354,6 @@ static int slot_make_private(struct slot *slot, pgoff_t index, gfp_t gfp, struct
 	slot->nr_pages++;
 	slot->nr_made++;
 	slot->slow_reset = true;
-	decay_grow(&slot->decay);
 
 	/*
 	 * The page that all share may be mapped at this place, here or in
@@ -518,6 +519,7 @@ static noinline void slot_sift(struct slot *slot, bool sampled)
 		stats_add(memory->stats, STATS_DECAYED_PAGES, nr_decayed);
 		decay_adapt(&slot->decay, nr_decayed);
 	}
+	decay_resize(&slot->decay, slot->nr_pages);
 }
 
 static noinline void slot_watch(struct slot *slot)
@@ -548,6 +550,8 @@ static __always_inline void slot_restore(struct slot *slot, bool slow, bool unma
 	if (unlikely(slow)) {
 		sampled = slot_learn(slot);
 		sift = sampled || slot->nr_pages > slot->terms.keep;
+		if (!sift)
+			decay_resize(&slot->decay, slot->nr_pages);
 	}
 	/* After its entries have told what was written, before a page is new. */
 	if (unlikely(unmap))

@@ -160,6 +160,21 @@ TEST_F(decay, looks_ever_more_seldom_while_it_finds_nothing)
 	ASSERT_EQ(samples + 2, pool_stat(self->fd).decay_samples);
 }
 
+/* What an instance adds is gone at its end: the slot hasn't grown. */
+TEST_F(decay, looks_as_seldom_at_a_memory_that_grows_for_each_instance)
+{
+	int i;
+
+	ASSERT_EQ(0, pool_alloc_limit(self->fd, 4 * PAGE));
+	for (i = 0; i < 3000; i++) {
+		ASSERT_EQ(4 * PAGE, pool_resize(self->fd, 0, 0, 5 * PAGE));
+		ASSERT_TRUE(live(self->base, 5, 1));
+		ASSERT_LE(0, pool_reset(self->fd, 0));
+	}
+	ASSERT_GE(pool_stat(self->fd).decay_samples, 2);
+	ASSERT_LE(pool_stat(self->fd).decay_samples, 7);
+}
+
 TEST_F(decay, counts_free_and_alloc_like_a_reset)
 {
 	int i;

@@ -259,6 +259,8 @@ static inline int check_zeroed_user(const void *address, size_t size)
 	const unsigned char *bytes = user_at((u64)address, size, false);
 	size_t i;
 
+	if (!size)
+		return 1;
 	if (!bytes)
 		return -EFAULT;
 	for (i = 0; i < size; i++) {
