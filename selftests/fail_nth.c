@@ -24,7 +24,12 @@
 #define IMAGE_LENGTH (8 * PAGE)
 
 #define FAIL_NTH "/proc/thread-self/fail-nth"
+/* Whether failslab applies to this thread */
+#define MAKE_IT_FAIL "/proc/thread-self/make-it-fail"
 #define DEBUGFS "/sys/kernel/debug/"
+#define CACHE_FILTER DEBUGFS "failslab/cache-filter"
+/* In place of the number of the allocation that fails */
+#define EACH_NODE 0
 
 static struct {
 	int fd;
@@ -56,6 +61,7 @@ static char no_contents[SLOT];
  * @min_failures: how often it fails at least if each allocation does
  * @keeps: what a failed run has set up so far is kept for the next: it is in the
  *	gauges
+ * @needs_node: fails if no node of an xarray can be had
  */
 struct operation {
 	const char *name;
@@ -65,28 +71,49 @@ struct operation {
 	void (*undo)(void);
 	int errors[4];
 	unsigned int min_failures;
-	bool keeps;
+	bool keeps, needs_node;
 };
 
 static bool can_inject(void)
 {
-	static const char *const settings[] = {
-		DEBUGFS "failslab/ignore-gfp-wait",
-		DEBUGFS "fail_page_alloc/ignore-gfp-wait",
-		DEBUGFS "fail_page_alloc/ignore-gfp-highmem",
-		DEBUGFS "fail_page_alloc/min-order",
+	static const struct {
+		const char *path, *value;
+	} settings[] = {
+		{ DEBUGFS "failslab/ignore-gfp-wait", "0" },
+		{ DEBUGFS "fail_page_alloc/ignore-gfp-wait", "0" },
+		{ DEBUGFS "fail_page_alloc/ignore-gfp-highmem", "0" },
+		{ DEBUGFS "fail_page_alloc/min-order", "0" },
 		/* Nobody needs a trace of each. */
-		DEBUGFS "failslab/verbose",
-		DEBUGFS "fail_page_alloc/verbose",
-		DEBUGFS "fail_usercopy/verbose",
+		{ DEBUGFS "failslab/verbose", "0" },
+		{ DEBUGFS "fail_page_alloc/verbose", "0" },
+		{ DEBUGFS "fail_usercopy/verbose", "0" },
+		/* For fail_nodes() */
+		{ CACHE_FILTER, "N" },
+		{ DEBUGFS "failslab/task-filter", "Y" },
+		{ DEBUGFS "failslab/times", "-1" },
+		{ DEBUGFS "failslab/probability", "100" },
 	};
 	size_t i;
 
 	for (i = 0; i < sizeof(settings) / sizeof(*settings); i++) {
-		if (!put_text(settings[i], "0"))
+		if (!put_text(settings[i].path, settings[i].value))
 			return false;
 	}
-	return access(FAIL_NTH, W_OK) == 0;
+	return access(FAIL_NTH, W_OK) == 0 && access(MAKE_IT_FAIL, W_OK) == 0;
+}
+
+/*
+ * Fails all allocations of this thread from the cache that slub_debug has marked. The
+ * nth allocation, too, would only be one of these, so the filter is not there for long.
+ */
+static void fail_nodes(bool fail)
+{
+	if (fail && !put_text(CACHE_FILTER, "Y"))
+		perror(CACHE_FILTER);
+	if (!put_text(MAKE_IT_FAIL, fail ? "1" : "0"))
+		perror(MAKE_IT_FAIL);
+	if (!fail && !put_text(CACHE_FILTER, "N"))
+		perror(CACHE_FILTER);
 }
 
 /* Has the kernel fail the nth allocation or copy of this thread from here on. */
@@ -95,17 +122,24 @@ static void arm(int file, unsigned int nth)
 	char text[16];
 	int length = snprintf(text, sizeof(text), "%u", nth);
 
-	if (pwrite(file, text, length, 0) != length)
+	if (nth == EACH_NODE)
+		fail_nodes(true);
+	else if (pwrite(file, text, length, 0) != length)
 		perror(FAIL_NTH);
 }
 
-/* Returns whether something has failed. */
-static bool disarm(int file)
+/* Returns whether something has failed, or may have. */
+static bool disarm(int file, unsigned int nth)
 {
 	char text[16] = "";
-	/* If it is the next to fail, then it is this copy that does. */
-	bool failed = pread(file, text, sizeof(text) - 1, 0) > 0 && atoi(text) == 0;
+	bool failed;
 
+	if (nth == EACH_NODE) {
+		fail_nodes(false);
+		return true;
+	}
+	/* If it is the next to fail, then it is this copy that does. */
+	failed = pread(file, text, sizeof(text) - 1, 0) > 0 && atoi(text) == 0;
 	/* This could fail, too, and then it is done. */
 	if (pwrite(file, "0", 1, 0) != 1 && pwrite(file, "0", 1, 0) != 1)
 		perror(FAIL_NTH);
@@ -192,7 +226,10 @@ static bool documented(const struct operation *operation, int err)
 
 static bool complain(const struct operation *operation, unsigned int nth, const char *what)
 {
-	printf("# %s, failure %u: %s\n", operation->name, nth, what);
+	if (nth == EACH_NODE)
+		printf("# %s, without nodes: %s\n", operation->name, what);
+	else
+		printf("# %s, failure %u: %s\n", operation->name, nth, what);
 	return false;
 }
 
@@ -213,41 +250,70 @@ static bool recovers(const struct operation *operation, unsigned int nth, int er
 	return true;
 }
 
+/**
+ * struct attempt - what became of an operation with a failure in it
+ * @right: everything is as it has to be
+ * @injected: the kernel had something fail
+ * @failed: so did the operation
+ */
+struct attempt {
+	bool right, injected, failed;
+};
+
+static struct attempt attempt(const struct operation *operation, int file, unsigned int nth)
+{
+	struct attempt attempt = { .right = false };
+	struct gauges first = read_gauges();
+	struct gauges before;
+	int result;
+
+	if (operation->prepare)
+		operation->prepare();
+	before = read_gauges();
+	arm(file, nth);
+	result = operation->run();
+	attempt.injected = disarm(file, nth);
+	attempt.failed = result < 0;
+
+	if (attempt.failed && !attempt.injected)
+		complain(operation, nth, "fails by itself");
+	else if (!attempt.failed || recovers(operation, nth, result, &before))
+		attempt.right = !operation->right || operation->right() ||
+				complain(operation, nth, "the contents are wrong");
+	if (!attempt.right)
+		return attempt;
+
+	operation->undo();
+	if (!are_gauges(&first))
+		attempt.right = complain(operation, nth, "something is left");
+	return attempt;
+}
+
 static bool sweep(const struct operation *operation)
 {
 	int file = open(FAIL_NTH, O_RDWR | O_CLOEXEC);
 	unsigned int nth, failures = 0;
-	bool failed = true;
+	struct attempt this = { .injected = true };
 
-	for (nth = 1; failed; nth++) {
-		struct gauges first = read_gauges();
-		struct gauges before;
-		int result;
-
-		if (operation->prepare)
-			operation->prepare();
-		before = read_gauges();
-		arm(file, nth);
-		result = operation->run();
-		failed = disarm(file);
-
-		if (result < 0) {
-			failures++;
-			if (!failed)
-				return complain(operation, nth, "fails by itself");
-			if (!recovers(operation, nth, result, &before))
-				return false;
-		}
-		if (operation->right && !operation->right())
-			return complain(operation, nth, "the contents are wrong");
-		operation->undo();
-		if (!are_gauges(&first))
-			return complain(operation, nth, "something is left");
+	for (nth = 1; this.injected; nth++) {
+		this = attempt(operation, file, nth);
+		if (!this.right)
+			return false;
+		failures += this.failed;
 	}
-	close(file);
 	printf("# %s: made %u of %u failures its own\n", operation->name, failures, nth - 2);
 	if (failures < operation->min_failures)
 		return complain(operation, nth - 2, "fewer than there are allocations");
+
+	if (operation->needs_node) {
+		this = attempt(operation, file, EACH_NODE);
+		if (!this.right)
+			return false;
+		/* Or the kernel's command line has no slub_debug=A,radix_tree_node. */
+		if (!this.failed)
+			return complain(operation, EACH_NODE, "has not failed");
+	}
+	close(file);
 	return true;
 }
 
@@ -884,21 +950,22 @@ TEST_SWEEP(first_read, .prepare = prepare_zeros, .run = read_slot, .right = slot
 	   .undo = undo_zeros, .errors = { EFAULT }, .min_failures = 1)
 TEST_SWEEP(first_write, .prepare = prepare_zeros, .run = write_slot,
 	   .right = slot_is_zeros_but_written, .undo = undo_zeros, .errors = { EFAULT },
-	   .min_failures = 1, .keeps = true)
+	   .min_failures = 1, .keeps = true, .needs_node = true)
 TEST_SWEEP(write_after_read, .prepare = prepare_read_zeros, .run = write_slot,
-	   .right = slot_is_zeros_but_written, .undo = undo_zeros, .errors = { EFAULT })
+	   .right = slot_is_zeros_but_written, .undo = undo_zeros, .errors = { EFAULT },
+	   .needs_node = true)
 TEST_SWEEP(first_read_of_an_image, .prepare = prepare_sealed_slot, .run = read_slot,
 	   .right = slot_is_image, .undo = undo_image_slot, .errors = { EFAULT },
 	   .min_failures = 1, .keeps = true)
 TEST_SWEEP(first_write_to_an_image, .prepare = prepare_sealed_slot, .run = write_slot,
 	   .right = slot_is_image_but_written, .undo = undo_image_slot, .errors = { EFAULT },
-	   .min_failures = 1, .keeps = true)
+	   .min_failures = 1, .keeps = true, .needs_node = true)
 TEST_SWEEP(pages_set_up_in_advance, .prepare = prepare_learnt_image, .run = write_slot,
 	   .right = slot_is_image_but_written, .undo = undo_image_slot, .errors = { EFAULT },
-	   .min_failures = 1, .keeps = true)
+	   .min_failures = 1, .keeps = true, .needs_node = true)
 TEST_SWEEP(first_write_while_memory_is_idle, .prepare = prepare_idle_memory, .run = write_slot,
 	   .right = slot_is_zeros_but_written, .undo = undo_zeros, .errors = { EFAULT },
-	   .min_failures = 1, .keeps = true)
+	   .min_failures = 1, .keeps = true, .needs_node = true)
 TEST_SWEEP(an_instance_never_fails, .prepare = prepare_zeros, .run = live,
 	   .right = has_lived_on_zeros, .undo = undo_zeros)
 TEST_SWEEP(an_instance_of_an_image_never_fails, .prepare = prepare_sealed_slot, .run = live,
@@ -907,10 +974,10 @@ TEST_SWEEP(an_instance_that_was_learnt_never_fails, .prepare = prepare_learnt_im
 	   .run = live, .right = has_lived_on_image, .undo = undo_image_slot)
 TEST_SWEEP(a_debugger_reads, .prepare = prepare_sealed_slot, .run = debugger_reads,
 	   .right = slot_is_image, .undo = undo_image_slot, .errors = { ENOMEM, EFAULT, EIO },
-	   .min_failures = 1, .keeps = true)
+	   .min_failures = 1, .keeps = true, .needs_node = true)
 TEST_SWEEP(a_debugger_writes, .prepare = prepare_sealed_slot, .run = debugger_writes,
 	   .right = slot_is_image_but_written, .undo = undo_image_slot,
-	   .errors = { ENOMEM, EFAULT, EIO }, .min_failures = 1, .keeps = true)
+	   .errors = { ENOMEM, EFAULT, EIO }, .min_failures = 1, .keeps = true, .needs_node = true)
 
 TEST_SWEEP(alloc, .run = alloc_zeros, .undo = undo_zeros, .errors = { ENOMEM },
 	   .min_failures = 1)
@@ -932,24 +999,24 @@ TEST_SWEEP(resize, .prepare = prepare_lived_image, .run = resize,
 	   .right = slot_is_image, .undo = undo_image_slot)
 
 TEST_SWEEP(image_of_memory, .run = image_of_memory, .undo = undo_image,
-	   .errors = { ENOMEM, EFAULT }, .min_failures = 5)
+	   .errors = { ENOMEM, EFAULT }, .min_failures = 5, .needs_node = true)
 TEST_SWEEP(image_of_a_file, .run = image_of_file, .undo = undo_image, .errors = { ENOMEM },
-	   .min_failures = 4)
+	   .min_failures = 4, .needs_node = true)
 TEST_SWEEP(image_of_a_sealed_file, .run = image_of_sealed_file, .undo = undo_image,
-	   .errors = { ENOMEM }, .min_failures = 2)
+	   .errors = { ENOMEM }, .min_failures = 2, .needs_node = true)
 TEST_SWEEP(snapshot, .prepare = prepare_lived_zeros, .run = snapshot,
 	   .right = has_lived_on_zeros, .undo = undo_snapshot, .errors = { ENOMEM },
-	   .min_failures = 5)
+	   .min_failures = 5, .needs_node = true)
 TEST_SWEEP(snapshot_of_an_image, .prepare = prepare_lived_image, .run = snapshot,
 	   .right = has_lived_on_image, .undo = undo_image_snapshot, .errors = { ENOMEM },
-	   .min_failures = 5)
+	   .min_failures = 5, .needs_node = true)
 TEST_SWEEP(snapshot_of_a_sealed_file, .prepare = prepare_lived_sealed, .run = snapshot,
 	   .right = has_lived_on_image, .undo = undo_image_snapshot, .errors = { ENOMEM },
-	   .min_failures = 5)
+	   .min_failures = 5, .needs_node = true)
 TEST_SWEEP(export, .prepare = prepare_image, .run = export, .undo = undo_export,
 	   .errors = { ENOMEM, ENFILE, EMFILE }, .min_failures = 1)
 TEST_SWEEP(import, .prepare = prepare_import, .run = import, .undo = undo_export,
-	   .errors = { ENOMEM }, .min_failures = 1)
+	   .errors = { ENOMEM }, .min_failures = 1, .needs_node = true)
 TEST_SWEEP(release, .prepare = prepare_warm_image, .run = release, .undo = undo_zeros)
 TEST_SWEEP(info, .run = tell_info, .undo = nothing)
 TEST_SWEEP(stat, .run = tell_stat, .undo = nothing)

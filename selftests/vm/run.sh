@@ -85,6 +85,8 @@ debug|kcsan|coverage)
 	# How many microseconds KCSAN has an access wait for another one. Under
 	# emulation the other processor may not be running for as long.
 	append="kcsan.udelay_task=1000 $append"
+	# failslab can have the allocations of this cache fail, and of no other.
+	append="slub_debug=A,radix_tree_node $append"
 	;;
 esac
 : "${timeout:=900}"
