@@ -913,6 +913,9 @@ void image_learn(struct image *image, struct xarray *pages, xa_mark_t written, b
 
 		if (score < IMAGE_MAX_SCORE)
 			xa_store(&image->hot, index, xa_mk_value(score + 1), gfp);
+		/* Not there, it isn't marked. */
+		if (!old)
+			xa_set_mark(&image->hot, index, IMAGE_HOT);
 		cond_resched();
 	}
 	mutex_unlock(&image->lock);

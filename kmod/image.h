@@ -69,6 +69,9 @@ struct image_source {
 	u64 length;
 };
 
+/* In &image.hot: marks can be searched for, where entries would be tried one by one */
+#define IMAGE_HOT XA_MARK_0
+
 /**
  * struct image - immutable contents, from which slots start
  * @references: handles, exported files, slots, calls under way
@@ -91,7 +94,7 @@ struct image_source {
  * @nr_read: pages read from @source, which can be read again
  * @idle_link: in the store's list of idle images
  * @nr_idle: what the image adds to the store's count of idle pages
- * @hot: pages that instances write, with how sure that is
+ * @hot: pages that instances write, with how sure that is, all marked IMAGE_HOT
  * @nr_prepared: slots that were set up with them
  */
 struct image {
@@ -154,7 +157,7 @@ void image_learn(struct image *image, struct xarray *pages, xa_mark_t written, b
  */
 static inline bool image_next_hot(struct image *image, unsigned long *index)
 {
-	return xa_find(&image->hot, index, ULONG_MAX, XA_PRESENT);
+	return xa_find(&image->hot, index, ULONG_MAX, IMAGE_HOT);
 }
 
 #endif /* SLOTPOOL_IMAGE_H */

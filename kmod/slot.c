@@ -803,6 +803,7 @@ static bool slot_may_prepare(const struct slot *slot)
 /* Sets up what instances of the image write, as far as that is to be had easily. */
 static void slot_prepare(struct slot *slot)
 {
+	bool empty = !slot->nr_pages;
 	unsigned long index;
 	struct page *page;
 
@@ -814,7 +815,7 @@ static void slot_prepare(struct slot *slot)
 		if (index >= slot->terms.limit || slot->nr_pages >= slot->terms.keep ||
 		    fatal_signal_pending(current))
 			break;
-		if (xa_load(&slot->by_index, index))
+		if (!empty && xa_load(&slot->by_index, index))
 			continue;
 		if (slot_make_private(slot, index, SLOT_GFP_POLITE, &page))
 			break;
