@@ -93,6 +93,7 @@ static int mapping_insert_next(pte_t *pte, unsigned long address, void *data)
  *
  * Context: Process context, in a fault, holding the slot's mutex.
  * Return: 0, or -ENOMEM without memory for a page table; then some may be mapped.
+ * -EINVAL if they don't fit into the VMA, which is a bug.
  */
 int mapping_insert_run(struct vm_area_struct *vma, unsigned long address, struct page *first,
 		       struct page *last)
@@ -104,10 +105,12 @@ int mapping_insert_run(struct vm_area_struct *vma, unsigned long address, struct
 		.page = first,
 		.last = last,
 	};
+	unsigned long size = (last->index - first->index + 1) << PAGE_SHIFT;
 
-	return apply_to_page_range(vma->vm_mm, address,
-				   (last->index - first->index + 1) << PAGE_SHIFT,
-				   mapping_insert_next, &run);
+	/* Entries elsewhere would be there for ever: nothing else looks at the VMA. */
+	if (WARN_ON_ONCE(address < vma->vm_start || size > vma->vm_end - address))
+		return -EINVAL;
+	return apply_to_page_range(vma->vm_mm, address, size, mapping_insert_next, &run);
 }
 
 /**

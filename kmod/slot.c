@@ -45,8 +45,11 @@
 /* Pages that a reset copies before it looks whether others wait for the CPU */
 #define SLOT_BATCH_PAGES 16
 
-/* Pages that aren't there, to pass over costs as much as one more walk of a page table */
+/* To pass over as many pages that aren't there costs as much as one more walk. */
 #define SLOT_MAX_GAP 16
+
+/* Pages that are mapped before the fault looks whether others wait for the CPU */
+#define SLOT_MAX_RUN 512
 
 /**
  * slot_create() - set up a slot that holds nothing
@@ -665,6 +668,7 @@ static noinline bool slot_settle(struct slot *slot)
 		slot->terms.commit = slot->reset_commit;
 		stats_add(slot->memory->stats, STATS_DROPPED_PAGES, slot->nr_pages);
 		slot_empty(slot);
+		decay_start(&slot->decay);
 		return false;
 	}
 	slot->slow_reset = false;
@@ -830,17 +834,19 @@ static void slot_prepare(struct slot *slot)
 		decay_watch_new(&slot->decay, &slot->memory->decay);
 }
 
-/* The last page of those, from @page on, that one walk of the page table maps best. */
-static struct page *slot_run_end(struct slot *slot, struct page *page, unsigned long end)
+/* The last page of those, from @first on, that one walk of the page table maps best. */
+static struct page *slot_run_end(struct slot *slot, struct page *first, unsigned long end)
 {
+	struct page *page = first;
 	struct page *next;
 
 	lockdep_assert_held(&slot->lock);
 
 	for (;; page = next) {
 		next = list_next_entry(page, lru);
-		if (list_entry_is_head(next, &slot->pages, lru) || next->index <= page->index ||
-		    next->index - page->index > SLOT_MAX_GAP || next->index >= end)
+		if (list_entry_is_head(next, &slot->pages, lru) || next->index < page->index ||
+		    next->index - page->index > SLOT_MAX_GAP ||
+		    next->index - first->index >= SLOT_MAX_RUN || next->index >= end)
 			return page;
 	}
 }
