@@ -474,64 +474,63 @@ FIXTURE_TEARDOWN(stress)
 	EXPECT_EQ(0, pool_unload());
 }
 
-TEST_F_TIMEOUT(stress, nobody_sees_a_byte_of_anybody_else, 90)
+/* Runs clients for a while; returns how many of them found something wrong. */
+static unsigned int churn(struct process *process, uint64_t *random, unsigned int *kills)
 {
-	uint64_t deadline = now_ms() + SECONDS * 1000;
-	uint64_t random = self->seed;
 	pid_t children[NR_PROCESSES] = { 0 };
-	struct slotpool_stat stat;
-	unsigned int started = 0;
 	unsigned int failed = 0;
-	unsigned int kills = 0;
 	unsigned int i;
 	int status;
 
+	process->deadline = now_ms() + SECONDS * 1000;
 	do {
 		for (i = 0; i < NR_PROCESSES; i++) {
-			struct process process = {
-				.seed = self->seed,
-				.deadline = deadline,
-				.number = started,
-				.nr_threads = nr_threads[i],
-				.commits = variant->commits,
-			};
-
 			if (children[i])
 				continue;
-			started++;
+			process->number++;
+			process->nr_threads = nr_threads[i];
 			children[i] = fork();
 			if (children[i] == 0)
-				run_process(&process);
-			ASSERT_GT(children[i], 0);
+				run_process(process);
+			if (children[i] < 0)
+				return failed + 1;
 		}
-		usleep(50000 + random_next(&random) % 500000);
+		usleep(50000 + random_next(random) % 500000);
 		kill(children[VICTIM], SIGKILL);
-		ASSERT_EQ(children[VICTIM], waitpid(children[VICTIM], &status, 0));
+		waitpid(children[VICTIM], &status, 0);
 		children[VICTIM] = 0;
 		if (WIFSIGNALED(status))
-			kills++;
+			(*kills)++;
 		else if (WEXITSTATUS(status))
 			failed++;
-	} while (now_ms() < deadline);
+	} while (now_ms() < process->deadline);
 	for (i = 0; i < NR_PROCESSES; i++) {
-		if (!children[i])
-			continue;
-		ASSERT_EQ(children[i], waitpid(children[i], &status, 0));
-		if (status)
+		if (children[i] && (waitpid(children[i], &status, 0) != children[i] || status))
 			failed++;
 	}
+	return failed;
+}
 
-	ASSERT_EQ(0, failed);
-	ASSERT_GT(kills, 0);
-	ASSERT_TRUE(pool_is_idle());
-	stat = pool_gauges();
+TEST_F_TIMEOUT(stress, nobody_sees_a_byte_of_anybody_else, 240)
+{
+	struct process process = { .seed = self->seed, .commits = variant->commits };
+	uint64_t random = self->seed;
+	struct slotpool_stat stat;
+	unsigned int kills = 0;
+	bool enough;
+	int round;
+
+	/* A slow machine gets further chances to come across everything. */
+	for (round = 0, enough = false; round < 20 && !enough; round++) {
+		ASSERT_EQ(0, churn(&process, &random, &kills));
+		ASSERT_TRUE(pool_is_idle());
+		stat = pool_gauges();
+		enough = kills && stat.affine_allocs && stat.recycled_allocs && stat.cold_allocs &&
+			 (!variant->commits || stat.evictions);
+	}
 	TH_LOG("%llu affine, %llu recycled, %llu cold, %llu evictions, %u kills",
 	       stat.affine_allocs, stat.recycled_allocs, stat.cold_allocs, stat.evictions, kills);
-	ASSERT_GT(stat.affine_allocs, 0);
-	ASSERT_GT(stat.recycled_allocs, 0);
-	ASSERT_GT(stat.cold_allocs, 0);
-	if (variant->commits)
-		ASSERT_GT(stat.evictions, 0);
+	ASSERT_TRUE(enough);
 }
 
 /* ---- Threads of one client that don't agree about a slot ---- */
