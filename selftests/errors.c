@@ -5,6 +5,7 @@
  */
 #include "pool.h"
 #include "abi_layout.h"
+#include "argument.h"
 #include "kselftest_harness.h"
 
 #include <stddef.h>
@@ -44,28 +45,6 @@ struct scene {
 	int fds[2];
 	int log;
 	struct snapshot before;
-};
-
-union argument {
-	struct {
-		__u32 size;
-		__u32 flags;
-	} header;
-	struct slotpool_info info;
-	struct slotpool_alloc alloc;
-	struct slotpool_reset reset;
-	struct slotpool_free free;
-	struct slotpool_resize resize;
-	struct slotpool_purge purge;
-	struct slotpool_list list;
-	struct slotpool_stat stat;
-	struct slotpool_image image;
-	struct slotpool_export export;
-	struct slotpool_import import;
-	struct slotpool_release release;
-	struct slotpool_seal seal;
-	unsigned char bytes[PAGE];
-	uint32_t words[PAGE / 4];
 };
 
 static int call(int fd, unsigned int command, const void *argument)

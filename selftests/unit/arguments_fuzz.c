@@ -11,6 +11,7 @@
 #include "kernel.h"
 
 #include "../../kmod/ioctl.c"
+#include "../argument.h"
 
 #include <stdio.h>
 
@@ -51,23 +52,6 @@ enum image_handle {
 			abort();                                                  \
 		}                                                                 \
 	} while (0)
-
-union argument {
-	union ioctl_header header;
-	struct slotpool_info info;
-	struct slotpool_alloc alloc;
-	struct slotpool_reset reset;
-	struct slotpool_free free;
-	struct slotpool_resize resize;
-	struct slotpool_purge purge;
-	struct slotpool_list list;
-	struct slotpool_stat stat;
-	struct slotpool_image image;
-	struct slotpool_export export;
-	struct slotpool_import import;
-	struct slotpool_release release;
-	struct slotpool_seal seal;
-};
 
 /* What the pool, or what stores images, was asked for, sizes in pages; compared as bytes */
 struct effect {
