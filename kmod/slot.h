@@ -103,7 +103,8 @@ struct slot_terms {
  * @nr_promised: pages that the reserve keeps for this slot
  * @nr_made: pages that became private since the slot was new
  * @slow_reset: a reset may have more to do than to copy pages: the limit or the
- *	promises are not those that it goes back to, or there is something to learn
+ *	promises are not those that it goes back to, there is something to learn, or
+ *	there are more pages than are kept
  * @by_index: private pages, to look up
  * @pages: the same, linked by &page.lru in the order in which they were made;
  *	&page.index says where in the slot each of them is
