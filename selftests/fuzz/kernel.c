@@ -208,6 +208,8 @@ static uint32_t handles[2][8], slots[2][8];
 static unsigned int nr_exports, nr_handles[2], nr_slots[2];
 /* Who may see the other's bytes, and what reads as zeros */
 static bool images_shared, without_image[64];
+/* A bit for each client that has written since ALLOC, RESET or FREE */
+static unsigned char written[64];
 static char *read_only;
 static int log_fd;
 static double end;
@@ -255,16 +257,34 @@ static void check_foreign(int client, int byte)
 		fail("a client sees another one's bytes");
 }
 
+/* Some operations go on to the next page, which may be in the next slot. */
+static void set_written(int client, uint32_t slot)
+{
+	written[slot % ARRAY_SIZE(written)] |= 1 << client;
+	written[(slot + 1) % ARRAY_SIZE(written)] |= 1 << client;
+}
+
 static void check_zeros(int client, uint32_t slot)
 {
 	unsigned int page;
 
-	if (current.nr_threads > 1 || !inside(slot) || !without_image[slot])
+	if (!inside(slot))
+		return;
+	written[slot] = 0;
+	if (current.nr_threads > 1 || !without_image[slot])
 		return;
 	for (page = 0; page < 8 && page < info.slot_size / PAGE; page++) {
 		if (segv_get(place(client, 0, slot, page)) > 0)
 			fail("a slot is not zero after ALLOC, RESET or FREE");
 	}
+}
+
+/* What a client writes to its free slots, outside a strict pool, its next instance may see. */
+static void check_allocated(int client, uint32_t slot)
+{
+	if (info.features & SLOTPOOL_FEATURE_STRICT || !inside(slot) ||
+	    !(written[slot] & 1 << client))
+		check_zeros(client, slot);
 }
 
 /*
@@ -317,6 +337,7 @@ static void *bad_pointer(struct thread *thread, unsigned int which, size_t size)
 	case 3:
 		return read_only;
 	case 4:
+		set_written(thread->index % 2, which / 8 % 4);
 		return place(thread->index % 2, 0, which / 8 % 4, 0) + PAGE - 8;
 	case 5:
 		return (void *)~7UL;
@@ -446,7 +467,7 @@ static void remember(const struct command *command, const void *argument, int cl
 		slots[client][nr_slots[client]++ % 8] = alloc->slot;
 		if (inside(alloc->slot))
 			without_image[alloc->slot] = !(alloc->flags & SLOTPOOL_ALLOC_IMAGE);
-		check_zeros(client, alloc->slot);
+		check_allocated(client, alloc->slot);
 		check_unmapped(!client, alloc->slot, 0);
 		if (alloc->flags & SLOTPOOL_ALLOC_LIMIT)
 			check_unmapped(client, alloc->slot, alloc->limit / PAGE);
@@ -706,6 +727,8 @@ static void run_operation(struct thread *thread, const struct operation *op)
 		run_command(thread, op, &commands[op->action]);
 		return;
 	}
+	if (op->action >= ACTION_WRITE && op->action <= ACTION_PIPE)
+		set_written(client, slot);
 	switch (op->action) {
 	case ACTION_MMAP:
 		do_mmap(op, client);
@@ -908,10 +931,15 @@ static bool open_files(void)
 	return true;
 }
 
-static void clear_arena(void)
+/* Of an empty file, which a sequence's mprotect() doesn't make readable, either */
+static bool clear_arena(void)
 {
-	mmap(arena, 2 * WINDOWS * WINDOW_BYTES, PROT_NONE,
-	     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+	static int nothing = -1;
+
+	if (nothing < 0)
+		nothing = memfd_create("nothing", MFD_CLOEXEC);
+	return mmap(arena, 2 * WINDOWS * WINDOW_BYTES, PROT_NONE, MAP_SHARED | MAP_FIXED, nothing,
+		    0) == arena;
 }
 
 /* Runs the current sequence on a pool that holds nothing; returns success. */
@@ -928,6 +956,7 @@ static bool run_sequence(void)
 	images_shared = false;
 	memset(nr_handles, 0, sizeof(nr_handles));
 	memset(nr_slots, 0, sizeof(nr_slots));
+	memset(written, 0, sizeof(written));
 	for (i = 0; i < 2 && length <= WINDOW_BYTES; i++)
 		mmap(window(i, 0), length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fds[i],
 		     0);
@@ -1061,7 +1090,8 @@ static uint64_t read_number(const char *path)
 	return strtoull(text, NULL, 0);
 }
 
-static void work(uint64_t config, uint64_t state, int rounds, const struct sequence *replay)
+/* Runs the first @nr_replayed of the corpus again and again, or, with 0, invents some. */
+static void work(uint64_t config, uint64_t state, int rounds, unsigned int nr_replayed)
 {
 	uint64_t text = read_number("/sys/module/slotpool/sections/.text");
 	pthread_t id;
@@ -1071,7 +1101,7 @@ static void work(uint64_t config, uint64_t state, int rounds, const struct seque
 	arena = mmap(NULL, 2 * WINDOWS * WINDOW_BYTES, PROT_NONE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	read_only = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (arena == MAP_FAILED || read_only == MAP_FAILED || !open_files()) {
+	if (arena == MAP_FAILED || read_only == MAP_FAILED || !clear_arena() || !open_files()) {
 		fail("can't set up");
 		_exit(1);
 	}
@@ -1086,14 +1116,14 @@ static void work(uint64_t config, uint64_t state, int rounds, const struct seque
 	}
 
 	for (i = 0; i < rounds && seconds() < end; i++) {
-		if (replay)
-			current = *replay;
+		if (nr_replayed)
+			current = shared->corpus[i % nr_replayed];
 		else
 			invent(&current, &state);
 		current.config = config;
 		if (!run_sequence())
 			break;
-		if (new_coverage(text) && shared->nr_corpus < MAX_CORPUS) {
+		if (new_coverage(text) && !nr_replayed && shared->nr_corpus < MAX_CORPUS) {
 			shared->corpus[shared->nr_corpus++] = current;
 			printf("@new\n");
 		}
@@ -1111,7 +1141,7 @@ static void show_stacks(pid_t pid)
 }
 
 /* Runs sequences in a process on a pool of their own; returns success. */
-static bool run_pool(uint64_t config, uint64_t state, int rounds, const struct sequence *replay)
+static bool run_pool(uint64_t config, uint64_t state, int rounds, unsigned int nr_replayed)
 {
 	uint64_t before = 0;
 	unsigned int waited = 0;
@@ -1124,13 +1154,13 @@ static bool run_pool(uint64_t config, uint64_t state, int rounds, const struct s
 		/* Memory for the reserve may be short; what's wrong is EINVAL or ERANGE. */
 		printf("a pool is refused: %s\n", strerror(-err));
 		shared->nr_failed_loads++;
-		return !replay;
+		return !nr_replayed;
 	}
 	shared->nr_pools++;
 	fflush(stdout);
 	worker = fork();
 	if (!worker)
-		work(config, state, rounds, replay);
+		work(config, state, rounds, nr_replayed);
 	while (!waitpid(worker, &status, WNOHANG)) {
 		usleep(100000);
 		if (before != shared->nr_runs)
@@ -1165,18 +1195,36 @@ static void show_progress(double start)
 	fflush(stdout);
 }
 
-/* Each line of a file, often enough for threads to meet; returns success. */
+/* Runs what the corpus begins with on one pool, often enough for threads to meet. */
+static bool replay_pool(unsigned int nr_replayed)
+{
+	unsigned int i, times = 2;
+
+	for (i = 0; i < nr_replayed; i++) {
+		if (shared->corpus[i].nr_threads > 1)
+			times = 2 + 100 / nr_replayed;
+	}
+	return run_pool(shared->corpus[0].config, 0, times * nr_replayed, nr_replayed);
+}
+
+/* Lines that follow each other and have the same pool share it; returns success. */
 static bool replay(FILE *file)
 {
 	static char line[4096];
-	struct sequence sequence;
+	struct sequence *corpus = shared->corpus, next;
+	unsigned int nr = 0;
 
 	while (fgets(line, sizeof(line), file)) {
-		if (parse_sequence(line, &sequence) &&
-		    !run_pool(sequence.config, 0, sequence.nr_threads > 1 ? 100 : 2, &sequence))
-			return false;
+		if (!parse_sequence(line, &next))
+			continue;
+		if (nr && (nr == MAX_CORPUS || next.config != corpus[0].config)) {
+			if (!replay_pool(nr))
+				return false;
+			nr = 0;
+		}
+		corpus[nr++] = next;
 	}
-	return true;
+	return !nr || replay_pool(nr);
 }
 
 int main(void)
@@ -1206,7 +1254,7 @@ int main(void)
 	printf("SLOTPOOL_SEED=%#llx\n", (unsigned long long)seed);
 	while (seconds() < end) {
 		config = random_next(&state);
-		if (!run_pool(config, random_next(&state), SEQUENCES_PER_POOL, NULL))
+		if (!run_pool(config, random_next(&state), SEQUENCES_PER_POOL, 0))
 			break;
 		show_progress(start);
 	}

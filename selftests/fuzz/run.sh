@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Runs selftests/fuzz/kernel.c on the debug kernel, and saves the sequences that
-# it ran last if that ends badly. The last of them is the most suspicious.
+# the last pool had if that ends badly. The last of them is the most suspicious.
 
 set -euo pipefail
 
@@ -35,8 +35,9 @@ if "$top/selftests/vm/run.sh" --kernel debug --plain --timeout $((seconds + 900)
 	exit 0
 fi
 crash=$build/fuzz/crash-$(date +%Y%m%d-%H%M%S)
-grep -a '^@seq ' "$build/vm/debug.output" | tail -n 8 >"$crash" || true
+awk '/^@seq / { if ($2 != pool) kept = ""; pool = $2; kept = kept $0 "\n" } END { printf "%s", kept }' \
+	"$build/vm/debug.output" >"$crash"
 cp "$build/vm/debug.console" "$crash.console"
-echo "${0##*/}: the last sequences are in $crash, the kernel's messages in $crash.console;" \
+echo "${0##*/}: the pool's sequences are in $crash, the kernel's messages in $crash.console;" \
 	"try them with: make fuzz REPLAY=$crash" >&2
 exit 1
