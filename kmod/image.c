@@ -851,6 +851,50 @@ unsigned long image_store_shrink(struct image_store *store, unsigned long nr_pag
 }
 
 /**
+ * image_hot_pages() - find pages that instances write
+ * @image: an image that the caller's slot is attached to
+ * @first: where to look from on
+ * @last: where to stop
+ * @hot: what is found, in order of the index
+ * @max: how many to find at most, one at least
+ *
+ * Context: Any but interrupts.
+ * Return: How many there are in @hot.
+ */
+unsigned int image_hot_pages(struct image *image, unsigned long first, unsigned long last,
+			     struct image_hot *hot, unsigned int max)
+{
+	XA_STATE(hots, &image->hot, first);
+	XA_STATE(pages, &image->pages, 0);
+	unsigned int nr = 0;
+	void *entry;
+
+	rcu_read_lock();
+	xas_for_each_marked(&hots, entry, last, IMAGE_HOT) {
+		if (xas_retry(&hots, entry))
+			continue;
+		hot[nr].index = hots.xa_index;
+		/* Most often the next one. */
+		if (xas_valid(&pages) && pages.xa_index + 1 == hots.xa_index) {
+			entry = xas_next(&pages);
+		} else {
+			xas_set(&pages, hots.xa_index);
+			entry = xas_load(&pages);
+		}
+		while (xas_retry(&pages, entry))
+			entry = xas_load(&pages);
+		if (!entry && image_has_source(image, hots.xa_index))
+			hot[nr].original = ERR_PTR(-EAGAIN);
+		else
+			hot[nr].original = xa_is_value(entry) ? NULL : entry;
+		if (++nr == max)
+			break;
+	}
+	rcu_read_unlock();
+	return nr;
+}
+
+/**
  * image_wants_sample() - count a slot that was set up ahead of its instance
  * @image: the image
  *

@@ -117,6 +117,17 @@ struct image {
 	atomic_t nr_prepared;
 };
 
+/**
+ * struct image_hot - a page that instances of an image write
+ * @index: which page of the slot
+ * @original: the image's page, NULL if it is all zeros, ERR_PTR(-EAGAIN) if image_page()
+ *	has to read it
+ */
+struct image_hot {
+	unsigned long index;
+	struct page *original;
+};
+
 void image_store_init(struct image_store *store, unsigned long max_pages,
 		      unsigned long max_total_pages, struct stats __percpu *stats);
 void image_store_destroy(struct image_store *store);
@@ -144,20 +155,9 @@ void image_attach(struct image *image);
 void image_detach(struct image *image);
 struct page *image_page(struct image *image, pgoff_t index, gfp_t gfp);
 
+unsigned int image_hot_pages(struct image *image, unsigned long first, unsigned long last,
+			     struct image_hot *hot, unsigned int max);
 bool image_wants_sample(struct image *image);
 void image_learn(struct image *image, struct xarray *pages, xa_mark_t written, bool all);
-
-/**
- * image_next_hot() - one after the other, the pages that instances write
- * @image: the image
- * @index: in: where to look from on; out: the page found
- *
- * Context: Any but interrupts.
- * Return: false if there is none.
- */
-static inline bool image_next_hot(struct image *image, unsigned long *index)
-{
-	return xa_find(&image->hot, index, ULONG_MAX, IMAGE_HOT);
-}
 
 #endif /* SLOTPOOL_IMAGE_H */

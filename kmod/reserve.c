@@ -209,6 +209,58 @@ struct page *reserve_take(struct reserve *reserve, bool promised)
 }
 
 /**
+ * reserve_take_many() - take several pages at once
+ * @reserve: the reserve
+ * @nr_pages: how many
+ * @promised: whether they are some that reserve_promise() keeps for the caller
+ * @pages: a list that they are added to
+ *
+ * As reserve_take() for each of them.
+ *
+ * Context: Process context, may sleep.
+ * Return: How many there were.
+ */
+unsigned int reserve_take_many(struct reserve *reserve, unsigned int nr_pages, bool promised,
+			       struct list_head *pages)
+{
+	int node = numa_mem_id();
+	struct page *page, *next;
+	unsigned int nr = 0;
+	LIST_HEAD(taken);
+
+	spin_lock(&reserve->lock);
+	if (promised)
+		reserve->nr_promised -= nr_pages;
+	nr_pages = min_t(unsigned long, nr_pages, reserve->nr_free - reserve->nr_promised);
+	for (; nr < nr_pages; node = next_node_in(node, node_states[N_MEMORY])) {
+		LIST_HEAD(near);
+
+		list_for_each_entry(page, &reserve->free[node], lru) {
+			if (nr == nr_pages)
+				break;
+			nr++;
+		}
+		list_cut_before(&near, &reserve->free[node], &page->lru);
+		list_splice_tail(&near, &taken);
+	}
+	reserve->nr_free -= nr;
+	spin_unlock(&reserve->lock);
+
+	list_for_each_entry_safe(page, next, &taken, lru) {
+		if (likely(reserve_page_usable(page)))
+			continue;
+		list_del(&page->lru);
+		page = reserve_replace(reserve, page);
+		if (page)
+			list_add_tail(&page->lru, &next->lru);
+		else
+			nr--;
+	}
+	list_splice_tail(&taken, pages);
+	return nr;
+}
+
+/**
  * reserve_give() - take in a page that leaves a slot
  * @reserve: the reserve
  * @page: a page that is not mapped any more, from reserve_take() or from the

@@ -35,6 +35,8 @@ int reserve_init(struct reserve *reserve, unsigned long nr_pages);
 void reserve_destroy(struct reserve *reserve);
 bool reserve_promise(struct reserve *reserve, unsigned long nr_pages);
 void reserve_withdraw(struct reserve *reserve, unsigned long nr_pages);
+unsigned int reserve_take_many(struct reserve *reserve, unsigned int nr_pages, bool promised,
+			       struct list_head *pages);
 struct page *reserve_take(struct reserve *reserve, bool promised);
 bool reserve_give(struct reserve *reserve, struct page *page, bool promise);
 

@@ -272,6 +272,34 @@ static void slot_give_page(struct slot *slot, struct page *page)
 	slot->slow_reset = true;
 }
 
+/* Takes several pages that nobody has asked for yet (slot_may_prepare()). */
+static void slot_take_pages(struct slot *slot, unsigned int nr_pages, struct list_head *pages)
+{
+	bool overcommit = slot->memory->overcommit;
+	unsigned int nr;
+
+	lockdep_assert_held(&slot->lock);
+
+	if (!overcommit)
+		nr_pages = min_t(unsigned long, nr_pages, slot->nr_promised);
+	else if (!client_charge(slot->client, nr_pages))
+		return;
+
+	nr = reserve_take_many(&slot->memory->reserve, nr_pages, !overcommit, pages);
+	if (!overcommit)
+		slot->nr_promised -= nr_pages;
+	for (; overcommit && nr < nr_pages; nr++) {
+		struct page *page = alloc_page(SLOT_GFP_POLITE | __GFP_ACCOUNT);
+
+		if (!page)
+			break;
+		list_add_tail(&page->lru, pages);
+		slot->nr_borrowed++;
+	}
+	client_uncharge(slot->client, nr_pages - nr);
+	stats_add(slot->memory->stats, STATS_TAKEN_PAGES, nr);
+}
+
 /*
  * Gives pages of the slot back. The caller has taken out their page table
  * entries, and nobody can put them back: that needs the mutex.
@@ -366,6 +394,26 @@ static int slot_make_private(struct slot *slot, pgoff_t index, gfp_t gfp, struct
 		mapping_zap(slot->client->mapping, slot->first + index, 1);
 	slot->high_water = max(slot->high_water, index + 1);
 	*pagep = page;
+	return 0;
+}
+
+/* Lets all private pages be looked up, also those that nobody had asked for. */
+static int slot_index(struct slot *slot, gfp_t gfp)
+{
+	struct page *page;
+	int err;
+
+	lockdep_assert_held(&slot->lock);
+
+	if (likely(!slot->unindexed))
+		return 0;
+	list_for_each_entry(page, &slot->pages, lru) {
+		err = xa_err(xa_store(&slot->by_index, page->index, page, gfp));
+		if (err)
+			return err;
+		cond_resched();
+	}
+	slot->unindexed = false;
 	return 0;
 }
 
@@ -529,6 +577,8 @@ static noinline void slot_watch(struct slot *slot)
 {
 	lockdep_assert_held(&slot->lock);
 
+	/* For want of memory, what isn't there counts as not written, and goes. */
+	slot_index(slot, SLOT_GFP_POLITE);
 	if (decay_watch(&slot->decay, &slot->memory->decay, slot->client->mapping, slot->first,
 			&slot->by_index)) {
 		/* Each page has to fault for itself. */
@@ -795,43 +845,98 @@ static bool slot_accessible(const struct slot *slot, const struct slot_client *c
  */
 static bool slot_may_prepare(const struct slot *slot)
 {
-	const struct slot_client *client = slot->client;
-	const struct slot_terms *terms = &slot->terms;
-
-	if (!slot->memory->overcommit && terms->commit < terms->limit)
-		return false;
-	/* What its other slots are going to touch nobody knows. */
-	return slot->nr_promised || client->max_pages == LONG_MAX;
+	if (!slot->memory->overcommit)
+		return slot->terms.commit == slot->terms.limit;
+	/* What its client's other slots are going to touch nobody knows. */
+	return slot->client->max_pages == LONG_MAX;
 }
 
-/* Sets up what instances of the image write, as far as that is to be had easily. */
+/*
+ * Makes pages private that no page table entry points to; the first that can't be
+ * ends it. Returns how many are.
+ */
+static unsigned int slot_prepare_pages(struct slot *slot, const struct image_hot *hot,
+				       unsigned int nr_hot)
+{
+	unsigned int nr = 0;
+	struct page *page, *next;
+	LIST_HEAD(pages);
+	LIST_HEAD(made);
+
+	lockdep_assert_held(&slot->lock);
+
+	slot_take_pages(slot, nr_hot, &pages);
+	list_for_each_entry(page, &pages, lru) {
+		struct page *original = hot[nr].original;
+
+		if (IS_ERR(original))
+			original = image_page(slot->image, hot[nr].index, SLOT_GFP_POLITE);
+		if (IS_ERR(original))
+			break;
+		slot_set_original(page, original);
+		/* It may hold what another tenant wrote. */
+		slot_fill(page);
+		page->index = hot[nr++].index;
+	}
+	if (nr)
+		slot->high_water = hot[nr - 1].index + 1;
+	/* What the instance never asked for is not taken off its commitment: not &slot.nr_made. */
+	slot->nr_pages += nr;
+	slot->slow_reset = true;
+	list_cut_before(&made, &pages, &page->lru);
+	list_splice_tail(&made, &slot->pages);
+	list_for_each_entry_safe(page, next, &pages, lru) {
+		list_del(&page->lru);
+		slot_give_page(slot, page);
+	}
+	return nr;
+}
+
+/*
+ * Sets up what instances of the image write, as far as that is to be had easily.
+ * They are looked up rarely, if ever: that waits.
+ */
 static void slot_prepare(struct slot *slot)
 {
-	bool empty = !slot->nr_pages;
-	unsigned long index;
+	const struct slot_terms *terms = &slot->terms;
+	struct image_hot hot[SLOT_BATCH_PAGES];
+	unsigned long first = 0;
+	unsigned int nr;
+
+	lockdep_assert_held(&slot->lock);
+
+	/* Where a debugger has written before, each page faults for itself. */
+	if (slot->nr_pages || !slot_may_prepare(slot))
+		return;
+	while (slot->nr_pages < terms->keep && !fatal_signal_pending(current)) {
+		nr = min_t(unsigned long, ARRAY_SIZE(hot), terms->keep - slot->nr_pages);
+		nr = image_hot_pages(slot->image, first, terms->limit - 1, hot, nr);
+		if (!nr || slot_prepare_pages(slot, hot, nr) < nr)
+			break;
+		first = hot[nr - 1].index + 1;
+		cond_resched();
+	}
+	slot->nr_prepared = slot->nr_pages;
+	slot->unindexed = slot->nr_pages;
+	stats_add(slot->memory->stats, STATS_PREPARED_PAGES, slot->nr_prepared);
+	/* The instance's end shows which of them it wrote. */
+	if (slot->nr_prepared && image_wants_sample(slot->image) &&
+	    !slot_index(slot, SLOT_GFP_POLITE))
+		decay_watch_new(&slot->decay, &slot->memory->decay);
+}
+
+/* Finds a page that needn't be indexed. */
+static struct page *slot_scan(struct slot *slot, pgoff_t index)
+{
 	struct page *page;
 
 	lockdep_assert_held(&slot->lock);
 
-	if (!slot_may_prepare(slot))
-		return;
-	for (index = 0; image_next_hot(slot->image, &index); index++) {
-		if (index >= slot->terms.limit || slot->nr_pages >= slot->terms.keep ||
-		    fatal_signal_pending(current))
-			break;
-		if (!empty && xa_load(&slot->by_index, index))
-			continue;
-		if (slot_make_private(slot, index, SLOT_GFP_POLITE, &page))
-			break;
-		slot->nr_prepared++;
-		cond_resched();
+	list_for_each_entry(page, &slot->pages, lru) {
+		if (page->index == index)
+			return page;
 	}
-	/* What the instance never asked for is not taken off its commitment. */
-	slot->nr_made -= slot->nr_prepared;
-	stats_add(slot->memory->stats, STATS_PREPARED_PAGES, slot->nr_prepared);
-	/* The instance's end shows which of them it wrote. */
-	if (slot->nr_prepared && image_wants_sample(slot->image))
-		decay_watch_new(&slot->decay, &slot->memory->decay);
+	return NULL;
 }
 
 /* The last page of those, from @first on, that one walk of the page table maps best. */
@@ -912,9 +1017,13 @@ int slot_fault(struct slot *slot, struct slot_client *client, struct vm_fault *v
 		slot->prepare = false;
 		slot_prepare(slot);
 		slot->remap = true;
+		page = slot_scan(slot, index);
+	} else {
+		err = slot_index(slot, gfp);
+		if (err)
+			return err;
+		page = xa_load(&slot->by_index, index);
 	}
-
-	page = xa_load(&slot->by_index, index);
 	if (!page && write) {
 		err = slot_make_private(slot, index, gfp, &page);
 		if (err)
@@ -976,6 +1085,9 @@ int slot_access(struct slot *slot, struct slot_client *client, pgoff_t index,
 	if (!slot_accessible(slot, client, index))
 		return -EFAULT;
 
+	err = slot_index(slot, gfp);
+	if (err)
+		return err;
 	page = xa_load(&slot->by_index, index);
 	if (!page && write) {
 		err = slot_make_private(slot, index, gfp, &page);

@@ -105,6 +105,8 @@ struct slot_terms {
  * @slow_reset: a reset may have more to do than to copy pages: the limit or the
  *	promises are not those that it goes back to, there is something to learn, or
  *	there are more pages than are kept
+ * @unindexed: pages that were made private before they were touched may be missing in
+ *	@by_index
  * @by_index: private pages, to look up
  * @pages: the same, linked by &page.lru in the order in which they were made;
  *	&page.index says where in the slot each of them is
@@ -139,6 +141,7 @@ struct slot {
 	unsigned long nr_promised;
 	unsigned long nr_made;
 	bool slow_reset;
+	bool unindexed;
 	struct xarray by_index;
 	struct list_head pages;
 	unsigned long nr_pages;

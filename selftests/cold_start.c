@@ -189,6 +189,87 @@ TEST_F(cold_start, learns_from_samples_of_warm_slots)
 	ASSERT_LE(live(self->scene.base + STRIDE, 9, STEP), 2);
 }
 
+/* The first two lives that are set up are sampled: then each page is looked up. */
+static int learn_and_start(const struct scene *scene)
+{
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		if (live_cold(scene, NR_WRITTEN) < 0)
+			return -1;
+	}
+	return pool_alloc_image(scene->fd, scene->image);
+}
+
+TEST_F(cold_start, makes_a_page_once_when_the_first_access_writes)
+{
+	ASSERT_EQ(0, learn_and_start(&self->scene));
+	self->scene.base[STEP * PAGE] = 'x';
+	ASSERT_EQ(NR_WRITTEN, pool_stat(self->scene.fd).held_pages);
+	ASSERT_EQ('i', self->scene.base[STEP * PAGE + 1]);
+}
+
+TEST_F(cold_start, finds_what_it_set_up_in_another_mapping)
+{
+	char *second = mmap(NULL, SLOT, PROT_READ | PROT_WRITE, MAP_SHARED, self->scene.fd, 0);
+
+	ASSERT_NE(MAP_FAILED, second);
+	ASSERT_EQ(0, learn_and_start(&self->scene));
+	self->scene.base[0] = 'x';
+	ASSERT_EQ('x', second[0]);
+	second[STEP * PAGE] = 'y';
+	ASSERT_EQ('y', self->scene.base[STEP * PAGE]);
+	ASSERT_EQ(NR_WRITTEN, pool_stat(self->scene.fd).held_pages);
+	ASSERT_EQ(0, munmap(second, SLOT));
+}
+
+TEST_F(cold_start, finds_what_it_set_up_for_a_debugger)
+{
+	int memory = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	char byte;
+
+	ASSERT_GE(memory, 0);
+	ASSERT_EQ(0, learn_and_start(&self->scene));
+	self->scene.base[0] = 'x';
+	ASSERT_EQ(1, pread(memory, &byte, 1, (off_t)self->scene.base));
+	ASSERT_EQ('x', byte);
+	ASSERT_EQ(1, pwrite(memory, "y", 1, (off_t)self->scene.base + STEP * PAGE));
+	ASSERT_EQ('y', self->scene.base[STEP * PAGE]);
+	ASSERT_EQ(NR_WRITTEN, pool_stat(self->scene.fd).held_pages);
+	ASSERT_EQ(0, close(memory));
+}
+
+TEST_F(cold_start, samples_what_it_set_up)
+{
+	struct slotpool_stat before;
+	int i, j;
+
+	ASSERT_EQ(0, learn_and_start(&self->scene));
+	before = pool_stat(self->scene.fd);
+	for (i = 0; i < 70; i++) {
+		for (j = 0; j < NR_WRITTEN; j++)
+			self->scene.base[j * STEP * PAGE] = 'x';
+		ASSERT_EQ(NR_WRITTEN * PAGE, pool_reset(self->scene.fd, 0));
+	}
+	ASSERT_EQ(before.decay_samples + 1, pool_stat(self->scene.fd).decay_samples);
+	ASSERT_EQ(before.decayed_pages, pool_stat(self->scene.fd).decayed_pages);
+}
+
+TEST_F(cold_start, sets_up_pages_of_the_system_too)
+{
+	ASSERT_EQ(0, munmap(self->scene.base, NR_SLOTS * STRIDE));
+	ASSERT_EQ(0, close(self->scene.fd));
+	start(_metadata, &self->scene, GEOMETRY "reserve_pages=10");
+
+	ASSERT_GE(live_cold(&self->scene, NR_WRITTEN), NR_WRITTEN);
+	ASSERT_EQ(2, live_cold(&self->scene, NR_WRITTEN));
+	ASSERT_EQ(0, pool_alloc_image(self->scene.fd, self->scene.image));
+	ASSERT_EQ('i', self->scene.base[0]);
+	ASSERT_EQ(NR_WRITTEN, pool_stat(self->scene.fd).held_pages);
+	ASSERT_EQ(0, pool_free_flags(self->scene.fd, 0, SLOTPOOL_FREE_DECOMMIT));
+	ASSERT_EQ(10, pool_stat(self->scene.fd).reserve_free_pages);
+}
+
 TEST_F(cold_start, prepares_nothing_above_the_limit_or_beyond_keep)
 {
 	struct slotpool_alloc alloc = {

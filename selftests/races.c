@@ -499,6 +499,50 @@ TEST_F_TIMEOUT(races, the_release_of_an_image_and_an_allocation, 120)
 	end(_metadata, race);
 }
 
+/* A life in a slot that was empty, and that no other life's pages show up in. */
+static void start_cold(struct race *race, int which)
+{
+	int slot = pool_alloc_image(race->fd, race->images[which]);
+	int page, value;
+
+	if (slot < 0) {
+		broke(race, "there is a slot", slot);
+		return;
+	}
+	for (page = 0; page < NR_PAGES; page++) {
+		value = segv_get(race->base + slot * STRIDE + page * PAGE);
+		if (value != '1' + which)
+			broke(race, "a slot begins as its image", value);
+		segv_put(race->base + slot * STRIDE + page * PAGE, 'A' + which);
+	}
+	for (page = 0; page < NR_PAGES; page++) {
+		value = segv_get(race->base + slot * STRIDE + page * PAGE);
+		if (value != 'A' + which)
+			broke(race, "a slot keeps what is written to it", value);
+	}
+	value = pool_free_flags(race->fd, slot, SLOTPOOL_FREE_DECOMMIT);
+	if (value)
+		broke(race, "the slot can be emptied", value);
+}
+
+static void start_cold_too(struct race *race)
+{
+	start_cold(race, 1);
+}
+
+TEST_F_TIMEOUT(races, two_cold_starts, 120)
+{
+	struct race *race = &self->race;
+	int i;
+
+	load(_metadata, race, "reserve_pages=64");
+	begin(_metadata, race, start_cold_too);
+	for (i = 0; goes_on(race, i); i++)
+		start_cold(race, 0);
+	end(_metadata, race);
+	ASSERT_LT(NR_PAGES, pool_stat(race->fd).prepared_pages);
+}
+
 static void change_n(struct race *race)
 {
 	char text[16];

@@ -171,6 +171,33 @@ TEST_F(unusable_pages, are_not_taken_from_the_reserve)
 	ASSERT_EQ(0, frame_mapped(self->base));
 }
 
+TEST_F(unusable_pages, are_not_set_up_before_they_are_touched)
+{
+	static char bytes[SLOT];
+	struct slotpool_image_range range = { .length = SLOT, .address = (uintptr_t)bytes };
+	unsigned long frame;
+	int image;
+
+	if (!variant->reserve)
+		return;
+	memset(bytes, 'i', SLOT);
+	image = pool_image_of_memory(self->fd, SLOT, &range, 1);
+	ASSERT_GT(image, 0);
+	ASSERT_EQ(0, pool_alloc_image(self->fd, image));
+	memset(self->base, 'x', SLOT);
+	frame = find_frame(self->base + 5 * PAGE);
+	ASSERT_NE(0, frame);
+	ASSERT_EQ(0, pool_free_flags(self->fd, 0, SLOTPOOL_FREE_DECOMMIT));
+	ASSERT_TRUE(spoil(frame, variant->bad));
+
+	ASSERT_EQ(0, pool_alloc_image(self->fd, image));
+	ASSERT_EQ('i', self->base[0]);
+	ASSERT_EQ(SLOT / PAGE, pool_stat(self->fd).prepared_pages);
+	ASSERT_EQ(1, pool_stat(self->fd).lost_pages);
+	ASSERT_TRUE(pool_all_bytes(self->base, SLOT, 'i'));
+	ASSERT_EQ(0, frame_mapped(self->base));
+}
+
 TEST_F(unusable_pages, are_replaced_by_a_reset_if_they_are_bad)
 {
 	unsigned long frame;
