@@ -10,6 +10,10 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/slotpool
 SOURCE := $(CACHE)/linux-source-6.1
 BUILD := $(CURDIR)/build
 
+ifneq ($(filter-out $(SERIES) $(BUILT),$(KERNEL)),)
+$(error KERNEL=$(KERNEL) is none of $(SERIES) $(BUILT))
+endif
+
 SETUP := selftests/vm/setup.sh
 MAKEFLAGS += --no-print-directory
 

@@ -160,6 +160,11 @@ install_packages()
 	local wanted missing names
 
 	wanted=$(for group; do packages "$group"; done | sort -u)
+	if [ -z "$(command -v dpkg-query)" ]; then
+		echo "setup: installs nothing without dpkg; needed is what Debian 12 calls" >&2
+		printf '%s\n' "$wanted" | sed 's/^\([^ ]*\) /  \1: /' >&2
+		return 0
+	fi
 	missing=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' 2>/dev/null |
 		awk 'NR == FNR { if ($1 == "installed") have[$2]; next }
 		     !($1 in have)' - <(printf '%s\n' "$wanted"))
