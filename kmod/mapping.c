@@ -52,65 +52,66 @@ vm_fault_t mapping_insert_private(struct vm_area_struct *vma, unsigned long addr
 	return vmf_insert_pfn_prot(vma, address, page_to_pfn(page), prot);
 }
 
-/* Entries that are put in one after the other: where the next one goes, and which page */
 struct mapping_run {
 	struct vm_area_struct *vma;
-	pgprot_t prot;
-	unsigned long address;
-	struct page *page;
+	struct page *first;
 	struct page *last;
 };
 
-static int mapping_insert_next(pte_t *pte, unsigned long address, void *data)
+/* Called with the page table locked and mapped, so that others in it are at hand. */
+static int mapping_insert_entries(pte_t *first, unsigned long address, void *data)
 {
-	struct mapping_run *run = data;
-	struct page *page = run->page;
+	const struct mapping_run *run = data;
+	pgprot_t prot = vm_get_page_prot(run->vma->vm_flags);
+	struct page *page = run->first;
+	unsigned long distance = 0;
 
-	if (address != run->address)
-		return 0;
-	if (pte_none(ptep_get(pte))) {
-		set_pte_at(run->vma->vm_mm, address, pte,
-			   pte_mkspecial(pfn_pte(page_to_pfn(page), run->prot)));
-		update_mmu_cache(run->vma, address, pte);
+	for (;;) {
+		pte_t *pte = first + distance;
+
+		if (pte_none(ptep_get(pte))) {
+			unsigned long at = address + (distance << PAGE_SHIFT);
+
+			set_pte_at(run->vma->vm_mm, at, pte,
+				   pte_mkspecial(pfn_pte(page_to_pfn(page), prot)));
+			update_mmu_cache(run->vma, at, pte);
+		}
+		if (page == run->last)
+			return 0;
+		page = list_next_entry(page, lru);
+		distance = page->index - run->first->index;
 	}
-	if (page != run->last) {
-		run->page = list_next_entry(page, lru);
-		run->address += (run->page->index - page->index) << PAGE_SHIFT;
-	}
-	return 0;
 }
 
 /**
- * mapping_insert_run() - map pages that the slot owns, near each other
+ * mapping_insert_run() - map pages that the slot owns, with entries in one page table
  * @vma: the VMA of the fault
  * @address: where in it the first one goes
  * @first: the first one
- * @last: the last one; between them are, on the list of &page.lru, those between
- *	them in the slot, in order of their index
+ * @last: the last one, less than mapping_max_run() behind it; between them are, on the
+ *	list of &page.lru, some of those between them in the slot, in order of their index
  *
- * As mapping_insert_private() for each, but the page table is walked and locked
- * once for all of them.
+ * As mapping_insert_private() for each, but the page table is looked up and locked
+ * once for all of them, however far apart they are.
  *
  * Context: Process context, in a fault, holding the slot's mutex.
- * Return: 0, or -ENOMEM without memory for a page table; then some may be mapped.
- * -EINVAL if they don't fit into the VMA, which is a bug.
+ * Return: 0, or -ENOMEM without memory for a page table. -EINVAL if they don't fit
+ * into the VMA or into a page table, which is a bug.
  */
 int mapping_insert_run(struct vm_area_struct *vma, unsigned long address, struct page *first,
 		       struct page *last)
 {
 	struct mapping_run run = {
 		.vma = vma,
-		.prot = vm_get_page_prot(vma->vm_flags),
-		.address = address,
-		.page = first,
+		.first = first,
 		.last = last,
 	};
-	unsigned long size = (last->index - first->index + 1) << PAGE_SHIFT;
+	unsigned long nr_pages = last->index - first->index + 1;
 
-	/* Entries elsewhere would be there for ever: nothing else looks at the VMA. */
-	if (WARN_ON_ONCE(address < vma->vm_start || size > vma->vm_end - address))
+	/* Entries elsewhere would be there for ever: nothing else looks at them. */
+	if (WARN_ON_ONCE(address < vma->vm_start || nr_pages > mapping_max_run(vma, address)))
 		return -EINVAL;
-	return apply_to_page_range(vma->vm_mm, address, size, mapping_insert_next, &run);
+	return apply_to_page_range(vma->vm_mm, address, PAGE_SIZE, mapping_insert_entries, &run);
 }
 
 /**

@@ -45,12 +45,6 @@
 /* Pages that a reset copies before it looks whether others wait for the CPU */
 #define SLOT_BATCH_PAGES 16
 
-/* To pass over as many pages that aren't there costs as much as one more walk. */
-#define SLOT_MAX_GAP 16
-
-/* Pages that are mapped before the fault looks whether others wait for the CPU */
-#define SLOT_MAX_RUN 512
-
 /**
  * slot_create() - set up a slot that holds nothing
  * @memory: where its pages will come from
@@ -939,7 +933,7 @@ static struct page *slot_scan(struct slot *slot, pgoff_t index)
 	return NULL;
 }
 
-/* The last page of those, from @first on, that one walk of the page table maps best. */
+/* The last page, from @first on, before @end that is still in order of the index. */
 static struct page *slot_run_end(struct slot *slot, struct page *first, unsigned long end)
 {
 	struct page *page = first;
@@ -950,8 +944,7 @@ static struct page *slot_run_end(struct slot *slot, struct page *first, unsigned
 	for (;; page = next) {
 		next = list_next_entry(page, lru);
 		if (list_entry_is_head(next, &slot->pages, lru) || next->index < page->index ||
-		    next->index - page->index > SLOT_MAX_GAP ||
-		    next->index - first->index >= SLOT_MAX_RUN || next->index >= end)
+		    next->index >= end)
 			return page;
 	}
 }
@@ -974,11 +967,13 @@ static void slot_remap(struct slot *slot, struct vm_fault *vmf)
 	slot->mapped = true;
 	list_for_each_entry(page, &slot->pages, lru) {
 		unsigned long offset = slot->first + page->index - vma_first;
+		unsigned long address = vma->vm_start + (offset << PAGE_SHIFT);
 
 		if (page->index < first || page->index >= end)
 			continue;
-		last = slot_run_end(slot, page, end);
-		if (mapping_insert_run(vma, vma->vm_start + (offset << PAGE_SHIFT), page, last))
+		last = slot_run_end(slot, page,
+				    min(end, page->index + mapping_max_run(vma, address)));
+		if (mapping_insert_run(vma, address, page, last))
 			break;
 		page = last;
 		cond_resched();

@@ -9,6 +9,7 @@
 #define PAGE 4096L
 #define SLOT (64 * PAGE)
 #define STRIDE (2 * SLOT)
+#define NR_KEPT 6
 #define GEOMETRY "nr_slots=4 slot_size=256K nr_shards=1 max_unused_warm_slots=4 reserve_pages=256 "
 
 FIXTURE(strict)
@@ -77,6 +78,36 @@ TEST_F(strict, a_slot_keeps_its_memory_and_is_new_for_the_next)
 	ASSERT_EQ(32 * PAGE, pool_reset(self->fd, 0));
 	ASSERT_TRUE(pool_all_bytes(self->base, SLOT, 0));
 	ASSERT_EQ(before.reserve_free_pages, pool_stat(self->fd).reserve_free_pages);
+}
+
+TEST_F(strict, what_a_slot_keeps_is_mapped_across_page_tables_in_any_order)
+{
+	const uintptr_t table = 512 * PAGE;
+	static const int written[NR_KEPT] = { 40, 5, 41, 6, 3, 60 };
+	char *room, *slot;
+	long faults;
+	int i;
+
+	room = mmap(NULL, 3 * table, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, room);
+	/* The entries of page 32 and of those behind it are in another table. */
+	slot = (char *)(((uintptr_t)room / table + 2) * table - 32 * PAGE);
+	ASSERT_EQ(slot, mmap(slot, SLOT, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, self->fd,
+			     0));
+	ASSERT_EQ(0, pool_alloc_key(self->fd, 1));
+	for (i = 0; i < NR_KEPT; i++)
+		slot[written[i] * PAGE] = 'x';
+	ASSERT_EQ(NR_KEPT * PAGE, pool_free(self->fd, 0));
+	ASSERT_EQ(0, pool_alloc_key(self->fd, 1));
+	faults = pool_minor_faults();
+	for (i = 0; i < NR_KEPT; i++) {
+		ASSERT_EQ(0, slot[written[i] * PAGE]);
+		slot[written[i] * PAGE] = 'a' + i;
+	}
+	ASSERT_EQ(1, pool_minor_faults() - faults);
+	for (i = 0; i < NR_KEPT; i++)
+		ASSERT_EQ('a' + i, self->base[written[i] * PAGE]);
+	ASSERT_EQ(0, munmap(room, 3 * table));
 }
 
 TEST_F(strict, a_lower_limit_counts_for_what_was_kept)
