@@ -149,7 +149,7 @@ static void decay_clear_marks(struct xarray *pages)
  * @decay: the slot's state
  * @mapping: its client's address space
  * @first: where it begins there
- * @pages: its private pages; those that were written have the mark
+ * @pages: its private pages, all of them; those that were written have the mark
  *	DECAY_WRITTEN afterwards
  *
  * Context: Process context, holding the slot's mutex. May sleep.
@@ -188,7 +188,7 @@ void decay_adapt(struct decay *decay, bool decayed)
  * @budget: the pool's budget
  * @mapping: the client's address space
  * @first: where the slot begins there
- * @pages: its private pages, which have been reset
+ * @pages: its private pages, all of them unless memory is short, which have been reset
  *
  * Context: Process context, holding the slot's mutex. May sleep.
  * Return: true if all page table entries of the slot have to be taken out now.

@@ -759,6 +759,14 @@ free_page:
 	return ERR_PTR(err);
 }
 
+/* What an entry means: a page, NULL for zeros, or IMAGE_UNREAD */
+static struct page *image_stored(const struct image *image, pgoff_t index, void *entry)
+{
+	if (!entry && image_has_source(image, index))
+		return IMAGE_UNREAD;
+	return xa_is_value(entry) ? NULL : entry;
+}
+
 /**
  * image_page() - a page of an image
  * @image: an image that the caller's slot is attached to
@@ -771,11 +779,9 @@ free_page:
  */
 struct page *image_page(struct image *image, pgoff_t index, gfp_t gfp)
 {
-	void *entry = xa_load(&image->pages, index);
+	struct page *page = image_stored(image, index, xa_load(&image->pages, index));
 
-	if (!entry && image_has_source(image, index))
-		return image_read_page(image, index, gfp);
-	return xa_is_value(entry) ? NULL : entry;
+	return page == IMAGE_UNREAD ? image_read_page(image, index, gfp) : page;
 }
 
 /* Gives back what can be read again; returns how many pages the system got. */
@@ -866,8 +872,8 @@ unsigned int image_hot_pages(struct image *image, unsigned long first, unsigned 
 {
 	XA_STATE(hots, &image->hot, first);
 	XA_STATE(pages, &image->pages, 0);
+	void *entry, *stored;
 	unsigned int nr = 0;
-	void *entry;
 
 	rcu_read_lock();
 	xas_for_each_marked(&hots, entry, last, IMAGE_HOT) {
@@ -876,17 +882,14 @@ unsigned int image_hot_pages(struct image *image, unsigned long first, unsigned 
 		hot[nr].index = hots.xa_index;
 		/* Most often the next one. */
 		if (xas_valid(&pages) && pages.xa_index + 1 == hots.xa_index) {
-			entry = xas_next(&pages);
+			stored = xas_next(&pages);
 		} else {
 			xas_set(&pages, hots.xa_index);
-			entry = xas_load(&pages);
+			stored = xas_load(&pages);
 		}
-		while (xas_retry(&pages, entry))
-			entry = xas_load(&pages);
-		if (!entry && image_has_source(image, hots.xa_index))
-			hot[nr].original = ERR_PTR(-EAGAIN);
-		else
-			hot[nr].original = xa_is_value(entry) ? NULL : entry;
+		while (xas_retry(&pages, stored))
+			stored = xas_load(&pages);
+		hot[nr].original = image_stored(image, hots.xa_index, stored);
 		if (++nr == max)
 			break;
 	}

@@ -117,10 +117,12 @@ struct image {
 	atomic_t nr_prepared;
 };
 
+#define IMAGE_UNREAD ((struct page *)ERR_PTR(-EAGAIN))
+
 /**
  * struct image_hot - a page that instances of an image write
  * @index: which page of the slot
- * @original: the image's page, NULL if it is all zeros, ERR_PTR(-EAGAIN) if image_page()
+ * @original: the image's page, NULL if it is all zeros, IMAGE_UNREAD if image_page()
  *	has to read it
  */
 struct image_hot {

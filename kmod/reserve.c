@@ -225,6 +225,7 @@ unsigned int reserve_take_many(struct reserve *reserve, unsigned int nr_pages, b
 {
 	int node = numa_mem_id();
 	struct page *page, *next;
+	struct list_head *end;
 	unsigned int nr = 0;
 	LIST_HEAD(taken);
 
@@ -235,12 +236,12 @@ unsigned int reserve_take_many(struct reserve *reserve, unsigned int nr_pages, b
 	for (; nr < nr_pages; node = next_node_in(node, node_states[N_MEMORY])) {
 		LIST_HEAD(near);
 
-		list_for_each_entry(page, &reserve->free[node], lru) {
+		list_for_each(end, &reserve->free[node]) {
 			if (nr == nr_pages)
 				break;
 			nr++;
 		}
-		list_cut_before(&near, &reserve->free[node], &page->lru);
+		list_cut_before(&near, &reserve->free[node], end);
 		list_splice_tail(&near, &taken);
 	}
 	reserve->nr_free -= nr;

@@ -10,7 +10,7 @@
  * What keeps one tenant's bytes from the next:
  *
  * - A page is overwritten completely when it becomes private, before any page
- *   table entry points to it (slot_make_private()).
+ *   table entry points to it (slot_make_private(), slot_prepare_pages()).
  * - A slot that changes its client or its image loses all entries and all pages
  *   first, in one section under its mutex (slot_assign()).
  * - A free slot's contents are those of its image (slot_vacate()).
@@ -42,8 +42,11 @@
 #include "mapping.h"
 #include "slot.h"
 
-/* Pages that a reset copies before it looks whether others wait for the CPU */
+/* Pages that are copied before somebody looks whether others wait for the CPU */
 #define SLOT_BATCH_PAGES 16
+
+/* To index a page, and to take it out again, costs as much as to pass it 100 times. */
+#define SLOT_MAX_SCANS 64
 
 /**
  * slot_create() - set up a slot that holds nothing
@@ -274,14 +277,14 @@ static void slot_take_pages(struct slot *slot, unsigned int nr_pages, struct lis
 
 	lockdep_assert_held(&slot->lock);
 
-	if (!overcommit)
+	if (!overcommit) {
 		nr_pages = min_t(unsigned long, nr_pages, slot->nr_promised);
-	else if (!client_charge(slot->client, nr_pages))
+		slot->nr_promised -= nr_pages;
+	} else if (!client_charge(slot->client, nr_pages)) {
 		return;
+	}
 
 	nr = reserve_take_many(&slot->memory->reserve, nr_pages, !overcommit, pages);
-	if (!overcommit)
-		slot->nr_promised -= nr_pages;
 	for (; overcommit && nr < nr_pages; nr++) {
 		struct page *page = alloc_page(SLOT_GFP_POLITE | __GFP_ACCOUNT);
 
@@ -344,7 +347,7 @@ static inline void slot_fill(struct page *page)
 		clear_page(page_address(page));
 }
 
-/* The only way for a page to become private. */
+/* The only way for a page to become private that somebody may have an entry for. */
 static int slot_make_private(struct slot *slot, pgoff_t index, gfp_t gfp, struct page **pagep)
 {
 	struct page *original = NULL;
@@ -391,24 +394,38 @@ static int slot_make_private(struct slot *slot, pgoff_t index, gfp_t gfp, struct
 	return 0;
 }
 
-/* Lets all private pages be looked up, also those that nobody had asked for. */
-static int slot_index(struct slot *slot, gfp_t gfp)
+/* Puts all private pages into the tree; false without memory for that. */
+static bool slot_index(struct slot *slot)
 {
 	struct page *page;
-	int err;
 
 	lockdep_assert_held(&slot->lock);
 
 	if (likely(!slot->unindexed))
-		return 0;
+		return true;
 	list_for_each_entry(page, &slot->pages, lru) {
-		err = xa_err(xa_store(&slot->by_index, page->index, page, gfp));
-		if (err)
-			return err;
+		if (xa_err(xa_store(&slot->by_index, page->index, page, SLOT_GFP_POLITE)))
+			return false;
 		cond_resched();
 	}
 	slot->unindexed = false;
-	return 0;
+	return true;
+}
+
+/* Finds a private page; NULL if it is absent. */
+static struct page *slot_find(struct slot *slot, pgoff_t index)
+{
+	struct page *page;
+
+	lockdep_assert_held(&slot->lock);
+
+	if (!slot->unindexed || (++slot->nr_scans > SLOT_MAX_SCANS && slot_index(slot)))
+		return xa_load(&slot->by_index, index);
+	list_for_each_entry(page, &slot->pages, lru) {
+		if (page->index == index)
+			return page;
+	}
+	return NULL;
 }
 
 /* Makes all pages above the limit absent. */
@@ -478,6 +495,9 @@ bool slot_learn(struct slot *slot)
 
 	lockdep_assert_held(&slot->lock);
 
+	/* A page that can't be looked up would count as not written. */
+	if (slot->decay.watching && !slot_index(slot))
+		slot->decay.watching = false;
 	sampled = decay_sample(&slot->decay, slot->client->mapping, slot->first, &slot->by_index);
 	/*
 	 * What a slot has that was empty, and wasn't prepared, its instance touched.
@@ -571,8 +591,8 @@ static noinline void slot_watch(struct slot *slot)
 {
 	lockdep_assert_held(&slot->lock);
 
-	/* For want of memory, what isn't there counts as not written, and goes. */
-	slot_index(slot, SLOT_GFP_POLITE);
+	/* What can't be looked up counts as written. */
+	slot_index(slot);
 	if (decay_watch(&slot->decay, &slot->memory->decay, slot->client->mapping, slot->first,
 			&slot->by_index)) {
 		/* Each page has to fault for itself. */
@@ -853,6 +873,7 @@ static unsigned int slot_prepare_pages(struct slot *slot, const struct image_hot
 				       unsigned int nr_hot)
 {
 	unsigned int nr = 0;
+	struct list_head *end;
 	struct page *page, *next;
 	LIST_HEAD(pages);
 	LIST_HEAD(made);
@@ -860,10 +881,11 @@ static unsigned int slot_prepare_pages(struct slot *slot, const struct image_hot
 	lockdep_assert_held(&slot->lock);
 
 	slot_take_pages(slot, nr_hot, &pages);
-	list_for_each_entry(page, &pages, lru) {
+	list_for_each(end, &pages) {
 		struct page *original = hot[nr].original;
 
-		if (IS_ERR(original))
+		page = list_entry(end, struct page, lru);
+		if (original == IMAGE_UNREAD)
 			original = image_page(slot->image, hot[nr].index, SLOT_GFP_POLITE);
 		if (IS_ERR(original))
 			break;
@@ -873,11 +895,11 @@ static unsigned int slot_prepare_pages(struct slot *slot, const struct image_hot
 		page->index = hot[nr++].index;
 	}
 	if (nr)
-		slot->high_water = hot[nr - 1].index + 1;
+		slot->high_water = max(slot->high_water, hot[nr - 1].index + 1);
 	/* What the instance never asked for is not taken off its commitment: not &slot.nr_made. */
 	slot->nr_pages += nr;
 	slot->slow_reset = true;
-	list_cut_before(&made, &pages, &page->lru);
+	list_cut_before(&made, &pages, end);
 	list_splice_tail(&made, &slot->pages);
 	list_for_each_entry_safe(page, next, &pages, lru) {
 		list_del(&page->lru);
@@ -888,7 +910,8 @@ static unsigned int slot_prepare_pages(struct slot *slot, const struct image_hot
 
 /*
  * Sets up what instances of the image write, as far as that is to be had easily.
- * They are looked up rarely, if ever: that waits.
+ * The fault that does it maps them, so they are looked up rarely: they enter the
+ * tree when that happens often enough.
  */
 static void slot_prepare(struct slot *slot)
 {
@@ -911,26 +934,12 @@ static void slot_prepare(struct slot *slot)
 		cond_resched();
 	}
 	slot->nr_prepared = slot->nr_pages;
-	slot->unindexed = slot->nr_pages;
+	slot->unindexed = slot->nr_pages > 0;
+	slot->nr_scans = 0;
 	stats_add(slot->memory->stats, STATS_PREPARED_PAGES, slot->nr_prepared);
 	/* The instance's end shows which of them it wrote. */
-	if (slot->nr_prepared && image_wants_sample(slot->image) &&
-	    !slot_index(slot, SLOT_GFP_POLITE))
+	if (slot->nr_prepared && image_wants_sample(slot->image))
 		decay_watch_new(&slot->decay, &slot->memory->decay);
-}
-
-/* Finds a page that needn't be indexed. */
-static struct page *slot_scan(struct slot *slot, pgoff_t index)
-{
-	struct page *page;
-
-	lockdep_assert_held(&slot->lock);
-
-	list_for_each_entry(page, &slot->pages, lru) {
-		if (page->index == index)
-			return page;
-	}
-	return NULL;
 }
 
 /* The last page, from @first on, before @end that is still in order of the index. */
@@ -1012,13 +1021,9 @@ int slot_fault(struct slot *slot, struct slot_client *client, struct vm_fault *v
 		slot->prepare = false;
 		slot_prepare(slot);
 		slot->remap = true;
-		page = slot_scan(slot, index);
-	} else {
-		err = slot_index(slot, gfp);
-		if (err)
-			return err;
-		page = xa_load(&slot->by_index, index);
 	}
+
+	page = slot_find(slot, index);
 	if (!page && write) {
 		err = slot_make_private(slot, index, gfp, &page);
 		if (err)
@@ -1080,10 +1085,7 @@ int slot_access(struct slot *slot, struct slot_client *client, pgoff_t index,
 	if (!slot_accessible(slot, client, index))
 		return -EFAULT;
 
-	err = slot_index(slot, gfp);
-	if (err)
-		return err;
-	page = xa_load(&slot->by_index, index);
+	page = slot_find(slot, index);
 	if (!page && write) {
 		err = slot_make_private(slot, index, gfp, &page);
 		if (err)

@@ -107,8 +107,9 @@ struct slot_terms {
  *	there are more pages than are kept
  * @unindexed: pages that were made private before they were touched may be missing in
  *	@by_index
- * @by_index: private pages, to look up
- * @pages: the same, linked by &page.lru in the order in which they were made;
+ * @nr_scans: how often one was looked for on the list of pages since
+ * @by_index: private pages, to look up; not all if @unindexed
+ * @pages: all private pages, linked by &page.lru in the order in which they were made;
  *	&page.index says where in the slot each of them is
  * @nr_pages: how many
  * @nr_borrowed: of these, pages that are not the reserve's
@@ -142,6 +143,7 @@ struct slot {
 	unsigned long nr_made;
 	bool slow_reset;
 	bool unindexed;
+	unsigned int nr_scans;
 	struct xarray by_index;
 	struct list_head pages;
 	unsigned long nr_pages;

@@ -223,6 +223,24 @@ TEST_F(cold_start, finds_what_it_set_up_in_another_mapping)
 	ASSERT_EQ(0, munmap(second, SLOT));
 }
 
+TEST_F(cold_start, finds_what_it_set_up_after_many_faults)
+{
+	char *second = mmap(NULL, SLOT, PROT_READ | PROT_WRITE, MAP_SHARED, self->scene.fd, 0);
+	int i;
+
+	ASSERT_NE(MAP_FAILED, second);
+	ASSERT_EQ(0, learn_and_start(&self->scene));
+	for (i = 0; i < NR_WRITTEN; i++) {
+		self->scene.base[i * STEP * PAGE] = 'x';
+		ASSERT_EQ('i', self->scene.base[(i * STEP + 1) * PAGE]);
+		ASSERT_EQ('i', self->scene.base[(i * STEP + 2) * PAGE]);
+	}
+	for (i = 0; i < NR_WRITTEN; i++)
+		ASSERT_EQ('x', second[i * STEP * PAGE]);
+	ASSERT_EQ(NR_WRITTEN, pool_stat(self->scene.fd).held_pages);
+	ASSERT_EQ(0, munmap(second, SLOT));
+}
+
 TEST_F(cold_start, finds_what_it_set_up_for_a_debugger)
 {
 	int memory = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
