@@ -770,6 +770,8 @@ static void run_operation(struct thread *thread, const struct operation *op)
 	case ACTION_PROC_MEM:
 	case ACTION_PROCESS_VM:
 	case ACTION_PIPE:
+		/* It may hold what was read for the other client. */
+		memset(thread->scratch, tag(client), 64);
 		do_access(thread, op, address);
 		break;
 	default:
