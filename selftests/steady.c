@@ -286,8 +286,9 @@ TEST_F(steady, a_cycle_costs_no_fault_no_flush_no_mapping_and_no_memory)
 	flushes = shootdowns();
 	trace_switch(switch_file, "1");
 	ASSERT_EQ(0, pool_free_flags(self->fd, 0, SLOTPOOL_FREE_DECOMMIT));
-	ASSERT_EQ(0, pool_alloc_image(self->fd, self->image));
-	ASSERT_TRUE(live(self->base));
+	ASSERT_EQ(0, pool_alloc_exact(self->fd, 0));
+	for (i = 0; i < NR_WRITTEN; i++)
+		self->base[i * STEP * PAGE] = 'x';
 	trace_switch(switch_file, "0");
 	EXPECT_GT(shootdowns() - flushes, 0);
 	trace_count(counts);
