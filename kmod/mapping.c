@@ -52,6 +52,20 @@ vm_fault_t mapping_insert_private(struct vm_area_struct *vma, unsigned long addr
 	return vmf_insert_pfn_prot(vma, address, page_to_pfn(page), prot);
 }
 
+/**
+ * mapping_max_run() - how far a run can reach
+ * @vma: a VMA
+ * @address: where in it the run begins
+ *
+ * Context: Any.
+ * Return: How many pages from there on are in the VMA and have entries in the same page
+ * table.
+ */
+unsigned long mapping_max_run(const struct vm_area_struct *vma, unsigned long address)
+{
+	return min((vma->vm_end - address) >> PAGE_SHIFT, PTRS_PER_PTE - pte_index(address));
+}
+
 struct mapping_run {
 	struct vm_area_struct *vma;
 	struct page *first;

@@ -15,24 +15,9 @@ vm_fault_t mapping_insert_shared(struct vm_area_struct *vma, unsigned long addre
 				 struct page *page);
 vm_fault_t mapping_insert_private(struct vm_area_struct *vma, unsigned long address,
 				  struct page *page);
+unsigned long mapping_max_run(const struct vm_area_struct *vma, unsigned long address);
 int mapping_insert_run(struct vm_area_struct *vma, unsigned long address, struct page *first,
 		       struct page *last);
-
-/**
- * mapping_max_run() - how far a run can reach
- * @vma: a VMA
- * @address: where in it the run begins
- *
- * Context: Any.
- * Return: How many pages from there on are in the VMA and have entries in the same page
- * table.
- */
-static inline unsigned long mapping_max_run(const struct vm_area_struct *vma,
-					    unsigned long address)
-{
-	return min((vma->vm_end - address) >> PAGE_SHIFT, PTRS_PER_PTE - pte_index(address));
-}
-
 void mapping_zap(struct address_space *mapping, pgoff_t first, pgoff_t nr_pages);
 void mapping_clean(struct address_space *mapping, pgoff_t first, pgoff_t nr_pages,
 		   pgoff_t base, unsigned long *written);
