@@ -188,7 +188,7 @@ void decay_adapt(struct decay *decay, bool decayed)
  * @budget: the pool's budget
  * @mapping: the client's address space
  * @first: where the slot begins there
- * @pages: its private pages, all of them unless memory is short, which have been reset
+ * @pages: its private pages, all of them, which have been reset
  *
  * Context: Process context, holding the slot's mutex. May sleep.
  * Return: true if all page table entries of the slot have to be taken out now.

@@ -117,6 +117,7 @@ struct image {
 	atomic_t nr_prepared;
 };
 
+/* Instead of a page: only image_page() can tell. */
 #define IMAGE_UNREAD ((struct page *)ERR_PTR(-EAGAIN))
 
 /**

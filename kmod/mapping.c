@@ -57,7 +57,7 @@ vm_fault_t mapping_insert_private(struct vm_area_struct *vma, unsigned long addr
  * @vma: a VMA
  * @address: where in it the run begins
  *
- * Context: Any.
+ * Context: Holding what keeps the VMA as it is; @address lies in it.
  * Return: How many pages from there on are in the VMA and have entries in the same page
  * table.
  */
@@ -70,9 +70,13 @@ struct mapping_run {
 	struct vm_area_struct *vma;
 	struct page *first;
 	struct page *last;
+	unsigned long nr_pages;
 };
 
-/* Called with the page table locked and mapped, so that others in it are at hand. */
+/*
+ * apply_to_page_range() has the page table locked and mapped, and so all entries in it
+ * are at hand.
+ */
 static int mapping_insert_entries(pte_t *first, unsigned long address, void *data)
 {
 	const struct mapping_run *run = data;
@@ -83,6 +87,9 @@ static int mapping_insert_entries(pte_t *first, unsigned long address, void *dat
 	for (;;) {
 		pte_t *pte = first + distance;
 
+		/* Entries elsewhere would be there for ever: nothing else looks at them. */
+		if (WARN_ON_ONCE(distance >= run->nr_pages))
+			return -EINVAL;
 		if (pte_none(ptep_get(pte))) {
 			unsigned long at = address + (distance << PAGE_SHIFT);
 
@@ -110,7 +117,7 @@ static int mapping_insert_entries(pte_t *first, unsigned long address, void *dat
  *
  * Context: Process context, in a fault, holding the slot's mutex.
  * Return: 0, or -ENOMEM without memory for a page table. -EINVAL if they don't fit
- * into the VMA or into a page table, which is a bug.
+ * into the VMA or into a page table or are not in order, which is a bug.
  */
 int mapping_insert_run(struct vm_area_struct *vma, unsigned long address, struct page *first,
 		       struct page *last)
@@ -119,11 +126,11 @@ int mapping_insert_run(struct vm_area_struct *vma, unsigned long address, struct
 		.vma = vma,
 		.first = first,
 		.last = last,
+		.nr_pages = last->index - first->index + 1,
 	};
-	unsigned long nr_pages = last->index - first->index + 1;
 
-	/* Entries elsewhere would be there for ever: nothing else looks at them. */
-	if (WARN_ON_ONCE(address < vma->vm_start || nr_pages > mapping_max_run(vma, address)))
+	if (WARN_ON_ONCE(address < vma->vm_start || address >= vma->vm_end ||
+			 run.nr_pages > mapping_max_run(vma, address)))
 		return -EINVAL;
 	return apply_to_page_range(vma->vm_mm, address, PAGE_SIZE, mapping_insert_entries, &run);
 }

@@ -48,6 +48,9 @@
 /* To index a page, and to take it out again, costs as much as to pass it 100 times. */
 #define SLOT_MAX_SCANS 64
 
+/* Others may wait for the CPU meanwhile. */
+#define SLOT_MAX_SCANNED 1024
+
 /**
  * slot_create() - set up a slot that holds nothing
  * @memory: where its pages will come from
@@ -334,6 +337,7 @@ static void slot_empty(struct slot *slot)
 	slot_unmap(slot);
 	slot->high_water = 0;
 	slot_drop(slot, &slot->pages);
+	slot->unindexed = false;
 }
 
 /* Makes a page what it is in the image. */
@@ -347,7 +351,7 @@ static inline void slot_fill(struct page *page)
 		clear_page(page_address(page));
 }
 
-/* The only way for a page to become private that somebody may have an entry for. */
+/* The only way for a page to become private where somebody may have an entry for another. */
 static int slot_make_private(struct slot *slot, pgoff_t index, gfp_t gfp, struct page **pagep)
 {
 	struct page *original = NULL;
@@ -419,7 +423,10 @@ static struct page *slot_find(struct slot *slot, pgoff_t index)
 
 	lockdep_assert_held(&slot->lock);
 
-	if (!slot->unindexed || (++slot->nr_scans > SLOT_MAX_SCANS && slot_index(slot)))
+	if (slot->unindexed && slot->nr_pages <= SLOT_MAX_SCANNED &&
+	    slot->nr_scans < SLOT_MAX_SCANS)
+		slot->nr_scans++;
+	else if (slot_index(slot))
 		return xa_load(&slot->by_index, index);
 	list_for_each_entry(page, &slot->pages, lru) {
 		if (page->index == index)
@@ -591,8 +598,11 @@ static noinline void slot_watch(struct slot *slot)
 {
 	lockdep_assert_held(&slot->lock);
 
-	/* What can't be looked up counts as written. */
-	slot_index(slot);
+	if (!slot_index(slot)) {
+		/* When there is memory for that: what is missing would count as not written. */
+		decay_adapt(&slot->decay, true);
+		return;
+	}
 	if (decay_watch(&slot->decay, &slot->memory->decay, slot->client->mapping, slot->first,
 			&slot->by_index)) {
 		/* Each page has to fault for itself. */

@@ -235,8 +235,10 @@ TEST_F(cold_start, finds_what_it_set_up_after_many_faults)
 		ASSERT_EQ('i', self->scene.base[(i * STEP + 1) * PAGE]);
 		ASSERT_EQ('i', self->scene.base[(i * STEP + 2) * PAGE]);
 	}
-	for (i = 0; i < NR_WRITTEN; i++)
+	for (i = 0; i < NR_WRITTEN; i++) {
+		second[i * STEP * PAGE + 1] = 'y';
 		ASSERT_EQ('x', second[i * STEP * PAGE]);
+	}
 	ASSERT_EQ(NR_WRITTEN, pool_stat(self->scene.fd).held_pages);
 	ASSERT_EQ(0, munmap(second, SLOT));
 }
