@@ -537,7 +537,7 @@ TEST_F_TIMEOUT(races, two_cold_starts, 120)
 
 	load(_metadata, race, "reserve_pages=64");
 	begin(_metadata, race, start_cold_too);
-	for (i = 0; goes_on(race, i); i++)
+	for (i = 0; goes_on(race, i / 4); i++)
 		start_cold(race, 0);
 	end(_metadata, race);
 	ASSERT_LT(NR_PAGES, pool_stat(race->fd).prepared_pages);
