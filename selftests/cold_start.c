@@ -189,7 +189,7 @@ TEST_F(cold_start, learns_from_samples_of_warm_slots)
 	ASSERT_LE(live(self->scene.base + STRIDE, 9, STEP), 2);
 }
 
-/* The first two lives that are set up are sampled: then each page is looked up. */
+/* The first two lives that are set up are sampled, and the next one isn't. */
 static int learn_and_start(const struct scene *scene)
 {
 	int i;
@@ -207,6 +207,33 @@ TEST_F(cold_start, makes_a_page_once_when_the_first_access_writes)
 	self->scene.base[STEP * PAGE] = 'x';
 	ASSERT_EQ(NR_WRITTEN, pool_stat(self->scene.fd).held_pages);
 	ASSERT_EQ('i', self->scene.base[STEP * PAGE + 1]);
+}
+
+TEST_F(cold_start, sets_up_each_page_as_its_own_in_the_image)
+{
+	/* One after the other, and with gaps */
+	static const int written[] = { 3, 4, 5, 9, 63, 64, 70, 200, 201 };
+	static char bytes[SLOT];
+	struct slotpool_image_range range = { .length = SLOT, .address = (uintptr_t)bytes };
+	size_t i;
+	int image, life;
+
+	for (i = 0; i < SLOT_PAGES; i++)
+		memset(bytes + i * PAGE, 1 + i % 100, PAGE);
+	image = pool_image_of_memory(self->scene.fd, SLOT, &range, 1);
+	ASSERT_GT(image, 0);
+	for (life = 0; life < 3; life++) {
+		ASSERT_EQ(0, pool_alloc_image(self->scene.fd, image));
+		for (i = 0; i < ARRAY_SIZE(written); i++)
+			self->scene.base[written[i] * PAGE] = 'x';
+		ASSERT_EQ(ARRAY_SIZE(written), pool_stat(self->scene.fd).held_pages);
+		for (i = 0; i < ARRAY_SIZE(written); i++)
+			ASSERT_EQ(1 + written[i] % 100, self->scene.base[written[i] * PAGE + 1]);
+		ASSERT_GT(pool_reset(self->scene.fd, 0), 0);
+		for (i = 0; i < SLOT_PAGES; i++)
+			ASSERT_EQ(1 + i % 100, self->scene.base[i * PAGE]);
+		ASSERT_EQ(0, pool_free_flags(self->scene.fd, 0, SLOTPOOL_FREE_DECOMMIT));
+	}
 }
 
 TEST_F(cold_start, finds_what_it_set_up_in_another_mapping)
