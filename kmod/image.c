@@ -31,6 +31,9 @@
 /* An entry that was read from the file and can be read again */
 #define IMAGE_READ XA_MARK_0
 
+/* In &image.hot: marks can be searched for, where entries would be tried one by one */
+#define IMAGE_HOT XA_MARK_0
+
 /* Who makes an image can be told that memory is short: nobody is killed for it. */
 #define IMAGE_GFP (GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 

@@ -69,9 +69,6 @@ struct image_source {
 	u64 length;
 };
 
-/* In &image.hot: marks can be searched for, where entries would be tried one by one */
-#define IMAGE_HOT XA_MARK_0
-
 /**
  * struct image - immutable contents, from which slots start
  * @references: handles, exported files, slots, calls under way
