@@ -33,7 +33,7 @@ help:
 	@echo '                     machine, without the module'
 	@echo 'make check           all tests'
 	@echo 'make check-unit      the tests that need no kernel'
-	@echo 'make check-host      the tests of the library without the module, on this machine'
+	@echo 'make check-user      the tests of the library without the module, on this machine'
 	@echo 'make check-vm        the tests in a virtual machine; KERNEL=6.12 for one kernel,'
 	@echo '                     TESTS="lifetime errors" for some of selftests/'
 	@echo 'make check-debug     the same, and with each allocation failing once, on a kernel'
@@ -41,7 +41,7 @@ help:
 	@echo 'make check-races     the tests of many threads on a kernel built with KCSAN'
 	@echo 'make coverage        which lines of the module the tests run'
 	@echo 'make bench           measure slotpool and what else there is for its purpose, in'
-	@echo '                     virtual machines; HOST=1 for this machine, in time'
+	@echo '                     virtual machines; NATIVE=1 for this machine, in time'
 	@echo 'make bench-quick     the main figures of it'
 	@echo 'make bench-readme    put what make bench has found into README.md'
 	@echo 'make mutate          take lines out of the module, one at a time, and see a test fail;'
@@ -64,7 +64,7 @@ help:
 # ---- the module ----
 
 # Without KERNEL it is for the running kernel.
-MODULE_NAME = $(or $(KERNEL),host)
+MODULE_NAME = $(or $(KERNEL),module)
 MODULE_KDIR = $(if $(KERNEL),$(CACHE)/linux-$(KERNEL)/headers,$(KDIR))
 
 # On the debug kernel what is undefined in modules is reported, and what runs in them
@@ -119,11 +119,11 @@ ALL_TESTS := $(basename $(notdir $(wildcard selftests/*.c selftests/*.sh)))
 # Those that only a kernel can run which was built for it
 DEBUG_TESTS := fail_nth
 # Those that need neither the module nor a machine of their own
-HOST_TESTS := library_host oracle_host
+USER_TESTS := library_user oracle_user
 # Those in which threads or processes meet: each access may wait to see another one
 RACE_TESTS := canaries lifetime oracle policy pressure races reserve shortage steady stress
 # Those that leave the module alone find nothing in a debug kernel.
-TESTS_debug := $(filter-out $(HOST_TESTS),$(ALL_TESTS))
+TESTS_debug := $(filter-out $(USER_TESTS),$(ALL_TESTS))
 TESTS_kcsan := $(RACE_TESTS)
 TESTS_coverage := $(ALL_TESTS)
 TESTS ?= $(or $(TESTS_$(KERNEL)),$(filter-out $(DEBUG_TESTS),$(ALL_TESTS)))
@@ -142,8 +142,8 @@ check:
 	@rm -rf $(BUILD)/results
 	@mkdir -p $(BUILD)/results
 	@$(SETUP) vm
-	-@$(MAKE) -k RESULTS=$(BUILD)/results check-unit check-host check-vm
-	@selftests/vm/summary.sh $(BUILD)/results unit host $(CHECK_SERIES)
+	-@$(MAKE) -k RESULTS=$(BUILD)/results check-unit check-user check-vm
+	@selftests/vm/summary.sh $(BUILD)/results unit user $(CHECK_SERIES)
 
 .PHONY: check-unit
 check-unit:
@@ -156,13 +156,13 @@ check-unit:
 		echo "@start $$test"; $(BUILD)/unit/$$test 2>&1; echo "@end $$test $$?"; \
 	done; echo "@done"; } | selftests/vm/tap.sh $(call result,unit) $(UNIT_TESTS)
 
-.PHONY: check-host
-check-host:
-	@$(MAKE) selftests TESTS="$(HOST_TESTS)"
-	@echo "This machine's Linux, $(words $(HOST_TESTS)) programs"
-	@{ for test in $(HOST_TESTS); do \
+.PHONY: check-user
+check-user:
+	@$(MAKE) selftests TESTS="$(USER_TESTS)"
+	@echo "This machine's Linux, $(words $(USER_TESTS)) programs"
+	@{ for test in $(USER_TESTS); do \
 		echo "@start $$test"; $(BUILD)/selftests/$$test 2>&1; echo "@end $$test $$?"; \
-	done; echo "@done"; } | selftests/vm/tap.sh $(call result,host) $(HOST_TESTS)
+	done; echo "@done"; } | selftests/vm/tap.sh $(call result,user) $(USER_TESTS)
 
 .PHONY: check-vm $(addprefix check-vm-,$(SERIES) $(BUILT))
 check-vm: $(addprefix check-vm-,$(CHECK_SERIES))
@@ -251,15 +251,15 @@ fuzz:
 
 .PHONY: demo
 demo:
-	@$(SETUP) $(if $(HOST),guests,demo)
-ifndef HOST
+	@$(SETUP) $(if $(filter user,$(BACKEND)),guests,demo)
+ifneq ($(BACKEND),user)
 	@$(MAKE) module KERNEL=6.12
 endif
 	@$(MAKE) user
 	@echo "  MAKE    userspace/examples/thumbnails"
 	@$(MAKE) -s -C userspace/examples/thumbnails
-ifdef HOST
-	@userspace/examples/thumbnails/run-host $(BUILD)/demo/files/demo
+ifeq ($(BACKEND),user)
+	@userspace/examples/thumbnails/run-user $(BUILD)/demo/files/demo
 else
 	@selftests/vm/run.sh --kernel 6.12 --plain --files $(BUILD)/demo/files -- $(BUILD)/demo/run
 endif
@@ -285,14 +285,14 @@ bench-files: bench-quick-files
 
 .PHONY: bench bench-quick
 bench bench-quick:
-ifdef HOST
+ifdef NATIVE
 	@$(SETUP) build plots
 	@$(MAKE) user
 else
 	@$(SETUP) $(if $(filter bench,$@),bench,vm plots)
 	@$(MAKE) $@-files
 endif
-	@userspace/bench/run $(if $(filter bench-quick,$@),--quick) $(if $(HOST),--host)
+	@userspace/bench/run $(if $(filter bench-quick,$@),--quick) $(if $(NATIVE),--native)
 
 .PHONY: bench-readme
 bench-readme:

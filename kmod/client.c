@@ -86,7 +86,7 @@ int client_open(struct pool *pool, struct file *file)
 	client->pool = pool;
 	atomic_set(&client->users, 0);
 	spin_lock_init(&client->lock);
-	pool_client_init(pool, &client->slots, client->inode->i_mapping);
+	pool_client_init(pool, &client->pool_client, client->inode->i_mapping);
 	handle_table_init(&client->images);
 
 	file->private_data = client;
@@ -115,7 +115,7 @@ int client_release(struct inode *inode, struct file *file)
 	struct client *client = file->private_data;
 
 	WARN_ON(atomic_read(&client->users));
-	pool_client_release(client->pool, &client->slots);
+	pool_client_release(client->pool, &client->pool_client);
 	handle_table_destroy(&client->images);
 	/* Images that it made and that others have keep theirs. */
 	image_account_put(client->account);
@@ -141,9 +141,9 @@ void client_show_fdinfo(struct seq_file *seq, struct file *file)
 {
 	struct client *client = file->private_data;
 
-	seq_printf(seq, "slotpool-slots:\t%d\n", atomic_read(&client->slots.slots.nr_owned));
+	seq_printf(seq, "slotpool-slots:\t%d\n", atomic_read(&client->pool_client.slot_client.nr_owned));
 	seq_printf(seq, "slotpool-memory:\t%ld kB\n",
-		   atomic_long_read(&client->slots.slots.nr_pages) << (PAGE_SHIFT - 10));
+		   atomic_long_read(&client->pool_client.slot_client.nr_pages) << (PAGE_SHIFT - 10));
 	/* Others may make images meanwhile. */
 	seq_printf(seq, "slotpool-images:\t%lu\n", data_race(READ_ONCE(client->images.nr_images)));
 	seq_printf(seq, "slotpool-image-memory:\t%ld kB\n",
@@ -175,7 +175,7 @@ int client_bind(struct client *client)
 		 * come meanwhile: with none left they all come here.
 		 */
 		smp_rmb();
-		if (bound || atomic_read(&client->slots.slots.nr_owned)) {
+		if (bound || atomic_read(&client->pool_client.slot_client.nr_owned)) {
 			err = -EPERM;
 		} else {
 			old = client->mm;

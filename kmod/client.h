@@ -15,7 +15,7 @@
 /**
  * struct client - an open file of a pool's device
  * @pool: invariant: the pool
- * @slots: what the pool knows of the client
+ * @pool_client: what the pool knows of the client
  * @images: the images that it may name
  * @account: invariant: what the images store that it made
  * @sealed: bits of what the file can't be used for any more: the numbers of
@@ -29,7 +29,7 @@
  */
 struct client {
 	struct pool *pool;
-	struct pool_client slots;
+	struct pool_client pool_client;
 	struct handle_table images;
 	struct image_account *account;
 	atomic64_t sealed;

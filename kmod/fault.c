@@ -28,7 +28,7 @@ static struct slot *fault_slot(struct client *client, pgoff_t offset, pgoff_t *i
 	 * Without the mutex: an access to somebody else's slot must not wait
 	 * for them. Who is let through is looked at again under the mutex.
 	 */
-	if (!slot || READ_ONCE(slot->owner) != &client->slots.slots)
+	if (!slot || READ_ONCE(slot->owner) != &client->pool_client.slot_client)
 		return NULL;
 	return slot;
 }
@@ -97,11 +97,11 @@ static vm_fault_t fault_answer(struct vm_fault *vmf)
 		result = fault_lock(vmf, slot);
 		if (result)
 			return result;
-		err = slot_fault(slot, &client->slots.slots, vmf, index, effort.gfp, &result);
+		err = slot_fault(slot, &client->pool_client.slot_client, vmf, index, effort.gfp, &result);
 		mutex_unlock(&slot->lock);
 		if (!err)
 			return result;
-	} while (pool_make_room(client->pool, &client->slots, &err, &effort));
+	} while (pool_make_room(client->pool, &client->pool_client, &err, &effort));
 
 	if (err == -EINTR)
 		return fault_killed(vmf);
@@ -144,10 +144,10 @@ static int fault_access(struct vm_area_struct *vma, unsigned long address, void 
 	do {
 		if (mutex_lock_killable(&slot->lock))
 			return -EINTR;
-		err = slot_access(slot, &client->slots.slots, index, offset, buffer, length,
+		err = slot_access(slot, &client->pool_client.slot_client, index, offset, buffer, length,
 				  write, effort.gfp);
 		mutex_unlock(&slot->lock);
-	} while (err && pool_make_room(client->pool, &client->slots, &err, &effort));
+	} while (err && pool_make_room(client->pool, &client->pool_client, &err, &effort));
 	return err ? err : length;
 }
 

@@ -56,7 +56,7 @@ static u64 ioctl_commit(struct client *client, u64 limit, bool has_commit, u64 c
 	return limit;
 }
 
-static int ioctl_info(struct client *client, struct slotpool_info *info)
+static int ioctl_info(struct client *client, struct slotpool_info_args *info)
 {
 	const struct pool *pool = client->pool;
 	const struct pool_config *config = &pool->config;
@@ -82,7 +82,7 @@ static int ioctl_info(struct client *client, struct slotpool_info *info)
 	return 0;
 }
 
-static int ioctl_check_alloc(struct client *client, struct slotpool_alloc *alloc)
+static int ioctl_check_alloc(struct client *client, struct slotpool_alloc_args *alloc)
 {
 	if (alloc->key && !(alloc->flags & SLOTPOOL_ALLOC_KEY))
 		return -EINVAL;
@@ -97,7 +97,7 @@ static int ioctl_check_alloc(struct client *client, struct slotpool_alloc *alloc
 	return alloc->flags & SLOTPOOL_ALLOC_EXACT ? ioctl_check_slot(client, &alloc->slot) : 0;
 }
 
-static int ioctl_alloc(struct client *client, struct slotpool_alloc *alloc)
+static int ioctl_alloc(struct client *client, struct slotpool_alloc_args *alloc)
 {
 	const struct pool *pool = client->pool;
 	bool has_commit = alloc->flags & SLOTPOOL_ALLOC_COMMIT;
@@ -132,7 +132,7 @@ static int ioctl_alloc(struct client *client, struct slotpool_alloc *alloc)
 	request.terms.limit = limit >> PAGE_SHIFT;
 	request.terms.commit = commit >> PAGE_SHIFT;
 	request.terms.keep = has_keep ? alloc->keep >> PAGE_SHIFT : pool->keep_pages;
-	err = pool_alloc(client->pool, &client->slots, &request);
+	err = pool_alloc(client->pool, &client->pool_client, &request);
 	if (err)
 		goto put_image;
 
@@ -147,7 +147,7 @@ put_image:
 	return err;
 }
 
-static int ioctl_reset(struct client *client, struct slotpool_reset *reset)
+static int ioctl_reset(struct client *client, struct slotpool_reset_args *reset)
 {
 	s64 held;
 	int err;
@@ -157,14 +157,14 @@ static int ioctl_reset(struct client *client, struct slotpool_reset *reset)
 	err = ioctl_check_slot(client, &reset->slot);
 	if (err)
 		return err;
-	held = pool_reset(client->pool, &client->slots, reset->slot);
+	held = pool_reset(client->pool, &client->pool_client, reset->slot);
 	if (held < 0)
 		return held;
 	reset->held = held;
 	return 0;
 }
 
-static int ioctl_free(struct client *client, struct slotpool_free *free)
+static int ioctl_free(struct client *client, struct slotpool_free_args *free)
 {
 	s64 held;
 	int err;
@@ -174,7 +174,7 @@ static int ioctl_free(struct client *client, struct slotpool_free *free)
 	err = ioctl_check_slot(client, &free->slot);
 	if (err)
 		return err;
-	held = pool_free(client->pool, &client->slots, free->slot,
+	held = pool_free(client->pool, &client->pool_client, free->slot,
 			 free->flags & SLOTPOOL_FREE_DECOMMIT);
 	if (held == -ENOENT && free->flags & SLOTPOOL_FREE_IF_OWNED)
 		held = 0;
@@ -184,7 +184,7 @@ static int ioctl_free(struct client *client, struct slotpool_free *free)
 	return 0;
 }
 
-static int ioctl_resize(struct client *client, struct slotpool_resize *resize)
+static int ioctl_resize(struct client *client, struct slotpool_resize_args *resize)
 {
 	bool has_commit = resize->flags & SLOTPOOL_RESIZE_COMMIT;
 	s64 old_limit;
@@ -200,7 +200,7 @@ static int ioctl_resize(struct client *client, struct slotpool_resize *resize)
 	if (err)
 		return err;
 	commit = ioctl_commit(client, resize->limit, has_commit, resize->commit);
-	old_limit = pool_resize(client->pool, &client->slots, resize->slot,
+	old_limit = pool_resize(client->pool, &client->pool_client, resize->slot,
 				resize->flags & SLOTPOOL_RESIZE_GROW_ONLY,
 				resize->limit >> PAGE_SHIFT, commit >> PAGE_SHIFT);
 	if (old_limit < 0)
@@ -209,7 +209,7 @@ static int ioctl_resize(struct client *client, struct slotpool_resize *resize)
 	return 0;
 }
 
-static int ioctl_purge(struct client *client, struct slotpool_purge *purge)
+static int ioctl_purge(struct client *client, struct slotpool_purge_args *purge)
 {
 	struct image *image;
 	int err;
@@ -223,22 +223,22 @@ static int ioctl_purge(struct client *client, struct slotpool_purge *purge)
 
 	switch (purge->flags) {
 	case 0:
-		purge->purged = pool_purge_all(client->pool, &client->slots);
+		purge->purged = pool_purge_all(client->pool, &client->pool_client);
 		return 0;
 	case SLOTPOOL_PURGE_KEY:
-		purge->purged = pool_purge_key(client->pool, &client->slots, purge->key);
+		purge->purged = pool_purge_key(client->pool, &client->pool_client, purge->key);
 		return 0;
 	case SLOTPOOL_PURGE_SLOT:
 		err = ioctl_check_slot(client, &purge->slot);
 		if (err)
 			return err;
 		purge->purged = 1;
-		return pool_purge_slot(client->pool, &client->slots, purge->slot);
+		return pool_purge_slot(client->pool, &client->pool_client, purge->slot);
 	case SLOTPOOL_PURGE_IMAGE:
 		image = handle_get(&client->images, purge->image);
 		if (!image)
 			return -ENOENT;
-		purge->purged = pool_purge_image(client->pool, &client->slots, image);
+		purge->purged = pool_purge_image(client->pool, &client->pool_client, image);
 		image_put(image);
 		return 0;
 	default:
@@ -246,7 +246,7 @@ static int ioctl_purge(struct client *client, struct slotpool_purge *purge)
 	}
 }
 
-static int ioctl_list(struct client *client, struct slotpool_list *list)
+static int ioctl_list(struct client *client, struct slotpool_list_args *list)
 {
 	struct slotpool_list_entry __user *entries = u64_to_user_ptr(list->entries);
 	u32 nr_slots = client->pool->config.nr_slots;
@@ -257,7 +257,7 @@ static int ioctl_list(struct client *client, struct slotpool_list *list)
 		struct slotpool_list_entry entry;
 
 		cond_resched();
-		if (!pool_describe(client->pool, &client->slots, slot, &entry))
+		if (!pool_describe(client->pool, &client->pool_client, slot, &entry))
 			continue;
 		if (copy_to_user(&entries[nr_entries], &entry, sizeof(entry)))
 			return -EFAULT;
@@ -268,10 +268,10 @@ static int ioctl_list(struct client *client, struct slotpool_list *list)
 	return 0;
 }
 
-static int ioctl_stat(struct client *client, struct slotpool_stat *stat)
+static int ioctl_stat(struct client *client, struct slotpool_stat_args *stat)
 {
-	*stat = (struct slotpool_stat){ .size = stat->size };
-	pool_stat(client->pool, &client->slots, stat);
+	*stat = (struct slotpool_stat_args){ .size = stat->size };
+	pool_stat(client->pool, &client->pool_client, stat);
 	/* Gauges of something that goes on meanwhile */
 	stat->client_images = data_race(READ_ONCE(client->images.nr_images));
 	stat->client_image_pages = atomic_long_read(&client->account->nr_charged);
@@ -308,7 +308,7 @@ static int ioctl_check_ranges(struct slotpool_image_range *ranges, u32 nr_ranges
 }
 
 static struct image *ioctl_image_of_memory(struct client *client,
-					   const struct slotpool_image *argument)
+					   const struct slotpool_image_args *argument)
 {
 	struct slotpool_image_range *ranges = NULL;
 	struct image *image = NULL;
@@ -349,7 +349,7 @@ free_ranges:
 }
 
 static struct image *ioctl_image_of_file(struct client *client,
-					 const struct slotpool_image *argument)
+					 const struct slotpool_image_args *argument)
 {
 	struct image_source source = {
 		.position = argument->file_offset,
@@ -384,7 +384,8 @@ put_file:
 	return image;
 }
 
-static struct image *ioctl_image_of_slot(struct client *client, struct slotpool_image *argument)
+static struct image *ioctl_image_of_slot(struct client *client,
+					 struct slotpool_image_args *argument)
 {
 	int err;
 
@@ -394,10 +395,10 @@ static struct image *ioctl_image_of_slot(struct client *client, struct slotpool_
 	err = ioctl_check_slot(client, &argument->slot);
 	if (err)
 		return ERR_PTR(err);
-	return pool_snapshot(client->pool, &client->slots, argument->slot, client->account);
+	return pool_snapshot(client->pool, &client->pool_client, argument->slot, client->account);
 }
 
-static int ioctl_image(struct client *client, struct slotpool_image *request)
+static int ioctl_image(struct client *client, struct slotpool_image_args *request)
 {
 	struct image *image;
 	int err;
@@ -429,7 +430,7 @@ static int ioctl_image(struct client *client, struct slotpool_image *request)
 	return err;
 }
 
-static int ioctl_export(struct client *client, struct slotpool_export *export)
+static int ioctl_export(struct client *client, struct slotpool_export_args *export)
 {
 	struct image *image = handle_get(&client->images, export->image);
 	struct file *file;
@@ -455,7 +456,7 @@ put_image:
 	return min(fd, 0);
 }
 
-static int ioctl_import(struct client *client, struct slotpool_import *import)
+static int ioctl_import(struct client *client, struct slotpool_import_args *import)
 {
 	struct file *file = fget(import->fd);
 	struct image *image;
@@ -476,7 +477,7 @@ static int ioctl_import(struct client *client, struct slotpool_import *import)
 	return err;
 }
 
-static int ioctl_release(struct client *client, struct slotpool_release *release)
+static int ioctl_release(struct client *client, struct slotpool_release_args *release)
 {
 	struct image *image;
 	bool last;
@@ -484,12 +485,12 @@ static int ioctl_release(struct client *client, struct slotpool_release *release
 	image = handle_remove(&client->images, release->image, &last);
 	if (!image)
 		return -ENOENT;
-	release->purged = last ? pool_purge_image(client->pool, &client->slots, image) : 0;
+	release->purged = last ? pool_purge_image(client->pool, &client->pool_client, image) : 0;
 	image_put(image);
 	return 0;
 }
 
-static int ioctl_seal(struct client *client, struct slotpool_seal *seal)
+static int ioctl_seal(struct client *client, struct slotpool_seal_args *seal)
 {
 	u64 all = BIT_ULL(_IOC_NR(SLOTPOOL_SEAL) + 1) - 1;
 	u64 sealed = all & ~seal->commands;
@@ -621,15 +622,15 @@ fault:
  */
 #define IOCTL_COMMAND(_name, _first_result, _flags, _changes)				\
 static const struct ioctl_format ioctl_format_##_name = {				\
-	.nr_words = sizeof(struct slotpool_##_name) / sizeof(u64),			\
-	.first_result = offsetof(struct slotpool_##_name, _first_result) / sizeof(u64),	\
+	.nr_words = sizeof(struct slotpool_##_name##_args) / sizeof(u64),		\
+	.first_result = offsetof(struct slotpool_##_name##_args, _first_result) / sizeof(u64), \
 	.flags = _flags,								\
 	.changes = _changes,								\
 };											\
 											\
 static __always_inline int ioctl_run_##_name(struct client *client, u64 *words)		\
 {											\
-	struct slotpool_##_name argument;						\
+	struct slotpool_##_name##_args argument;					\
 	int err;									\
 											\
 	BUILD_BUG_ON(sizeof(argument) % sizeof(u64));					\
@@ -649,7 +650,7 @@ static __always_inline int ioctl_run_##_name(struct client *client, u64 *words)	
 											\
 static long ioctl_command_##_name(struct client *client, u64 __user *user)		\
 {											\
-	u64 words[sizeof(struct slotpool_##_name) / sizeof(u64)];			\
+	u64 words[sizeof(struct slotpool_##_name##_args) / sizeof(u64)];		\
 	int err;									\
 											\
 	err = ioctl_get(&ioctl_format_##_name, user, words);				\

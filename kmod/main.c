@@ -176,6 +176,6 @@ static void __exit main_exit(void)
 module_init(main_init);
 module_exit(main_exit);
 
-MODULE_DESCRIPTION("Pools of memory slots with affinity for isolate hosts");
+MODULE_DESCRIPTION("Pools of memory slots with affinity for isolate runtimes");
 MODULE_AUTHOR("The slotpool authors");
 MODULE_LICENSE("GPL");

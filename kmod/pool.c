@@ -298,7 +298,7 @@ void pool_client_init(struct pool *pool, struct pool_client *client,
 {
 	static atomic64_t last_domain;
 
-	slot_client_init(&client->slots, mapping, pool->config.max_client_pages);
+	slot_client_init(&client->slot_client, mapping, pool->config.max_client_pages);
 	mutex_init(&client->purge_lock);
 	client->domain = atomic64_inc_return(&last_domain);
 }
@@ -415,12 +415,12 @@ void pool_client_release(struct pool *pool, struct pool_client *client)
 {
 	struct slot *slot;
 
-	while ((slot = slot_client_next(&client->slots))) {
+	while ((slot = slot_client_next(&client->slot_client))) {
 		bool owned;
 
 		mutex_lock(&slot->lock);
 		/* Another client may have taken it over just now. */
-		if (slot->client == &client->slots) {
+		if (slot->client == &client->slot_client) {
 			owned = slot->owner;
 			slot_decommit(slot);
 			/*
@@ -434,7 +434,7 @@ void pool_client_release(struct pool *pool, struct pool_client *client)
 		mutex_unlock(&slot->lock);
 		cond_resched();
 	}
-	WARN_ON(atomic_long_read(&client->slots.nr_pages));
+	WARN_ON(atomic_long_read(&client->slot_client.nr_pages));
 }
 
 /*
@@ -493,7 +493,7 @@ static int pool_check_commit(struct pool *pool, struct pool_client *client, unsi
 	/* One that is lost meanwhile is missed when the commitment is made. */
 	if (commit > data_race(READ_ONCE(pool->memory.reserve.nr_pages)))
 		return -ENOMEM;
-	if (commit > client->slots.max_pages)
+	if (commit > client->slot_client.max_pages)
 		return -EDQUOT;
 	return 0;
 }
@@ -546,7 +546,7 @@ int pool_alloc(struct pool *pool, struct pool_client *client, struct pool_reques
 
 	do {
 		mutex_lock(&slot->lock);
-		err = slot_assign(slot, &client->slots, request->image, &request->terms,
+		err = slot_assign(slot, &client->slot_client, request->image, &request->terms,
 				  &request->kept);
 		mutex_unlock(&slot->lock);
 	} while (err && pool_make_room(pool, client, &err, &effort));
@@ -554,7 +554,7 @@ int pool_alloc(struct pool *pool, struct pool_client *client, struct pool_reques
 		/* What the slot itself holds is the last that can be given up. */
 		mutex_lock(&slot->lock);
 		slot_decommit(slot);
-		err = slot_assign(slot, &client->slots, request->image, &request->terms,
+		err = slot_assign(slot, &client->slot_client, request->image, &request->terms,
 				  &request->kept);
 		mutex_unlock(&slot->lock);
 	}
@@ -576,10 +576,10 @@ static struct slot *pool_lock_owned(struct pool *pool, struct pool_client *clien
 	struct slot *slot = pool_slot(pool, index);
 
 	/* Who doesn't own the slot must not make its owner wait. */
-	if (!slot || READ_ONCE(slot->owner) != &client->slots)
+	if (!slot || READ_ONCE(slot->owner) != &client->slot_client)
 		return NULL;
 	mutex_lock(&slot->lock);
-	if (slot->owner == &client->slots)
+	if (slot->owner == &client->slot_client)
 		return slot;
 	mutex_unlock(&slot->lock);
 	return NULL;
@@ -775,11 +775,11 @@ int pool_purge_slot(struct pool *pool, struct pool_client *client, u32 index)
 	int err = -ENOENT;
 
 	/* Don't wait for slots that are in use or somebody else's. */
-	if (!slot || READ_ONCE(slot->client) != &client->slots || READ_ONCE(slot->owner))
+	if (!slot || READ_ONCE(slot->client) != &client->slot_client || READ_ONCE(slot->owner))
 		return err;
 	mutex_lock(&slot->lock);
 	/* Under the mutex, so that the slot stays this client's. */
-	if (slot->client == &client->slots && pool_take_warm(pool, index)) {
+	if (slot->client == &client->slot_client && pool_take_warm(pool, index)) {
 		slot_decommit(slot);
 		pool_put_cold(pool, index);
 		err = 0;
@@ -807,9 +807,9 @@ u32 pool_purge_all(struct pool *pool, struct pool_client *client)
 	 */
 	mutex_lock(&client->purge_lock);
 	/* Slots that come or go meanwhile may be missed. */
-	left = data_race(READ_ONCE(client->slots.nr_slots));
+	left = data_race(READ_ONCE(client->slot_client.nr_slots));
 	while (left--) {
-		struct slot *slot = slot_client_next(&client->slots);
+		struct slot *slot = slot_client_next(&client->slot_client);
 
 		if (!slot)
 			break;
@@ -1070,7 +1070,7 @@ bool pool_describe(struct pool *pool, struct pool_client *client, u32 index,
  *
  * Context: Process context.
  */
-void pool_stat(struct pool *pool, struct pool_client *client, struct slotpool_stat *stat)
+void pool_stat(struct pool *pool, struct pool_client *client, struct slotpool_stat_args *stat)
 {
 	struct reserve *reserve = &pool->memory.reserve;
 	struct image_store *images = &pool->memory.images;
@@ -1109,7 +1109,7 @@ void pool_stat(struct pool *pool, struct pool_client *client, struct slotpool_st
 	stat->write_faults = stats_sum(stats, STATS_WRITE_FAULTS);
 	stat->refused_faults = stats_sum(stats, STATS_REFUSED_FAULTS);
 	stat->evictions = stats_sum(stats, STATS_EVICTIONS);
-	stat->client_pages = atomic_long_read(&client->slots.nr_pages);
+	stat->client_pages = atomic_long_read(&client->slot_client.nr_pages);
 	stat->decay_samples = stats_sum(stats, STATS_DECAY_SAMPLES);
 	stat->decayed_pages = stats_sum(stats, STATS_DECAYED_PAGES);
 	stat->prepared_pages = stats_sum(stats, STATS_PREPARED_PAGES);

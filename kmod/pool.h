@@ -107,13 +107,13 @@ struct pool {
 
 /**
  * struct pool_client - what the pool knows of a client
- * @slots: what its slots know
+ * @slot_client: what its slots know
  * @purge_lock: held by who goes through all of the client's slots; outside
  *	their mutexes
  * @domain: a number that no other client has or had, never 0
  */
 struct pool_client {
-	struct slot_client slots;
+	struct slot_client slot_client;
 	struct mutex purge_lock;	/* one purge at a time */
 	u64 domain;
 };
@@ -175,7 +175,7 @@ struct image *pool_snapshot(struct pool *pool, struct pool_client *client, u32 i
 
 bool pool_describe(struct pool *pool, struct pool_client *client, u32 index,
 		   struct slotpool_list_entry *entry);
-void pool_stat(struct pool *pool, struct pool_client *client, struct slotpool_stat *stat);
+void pool_stat(struct pool *pool, struct pool_client *client, struct slotpool_stat_args *stat);
 u64 pool_max_unused_warm_slots(struct pool *pool);
 void pool_set_max_unused_warm_slots(struct pool *pool, u64 max_unused_warm_slots);
 u64 pool_max_unused_warm_bytes(struct pool *pool);

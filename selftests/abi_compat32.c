@@ -37,9 +37,9 @@ FIXTURE_TEARDOWN(compat32)
 	EXPECT_EQ(0, pool_unload());
 }
 
-static int alloc_high_slot(int fd, struct slotpool_alloc *alloc)
+static int alloc_high_slot(int fd, struct slotpool_alloc_args *alloc)
 {
-	*alloc = (struct slotpool_alloc){
+	*alloc = (struct slotpool_alloc_args){
 		.flags = SLOTPOOL_ALLOC_EXACT | SLOTPOOL_ALLOC_KEY | SLOTPOOL_ALLOC_LIMIT,
 		.slot = HIGH_SLOT,
 		.key = HIGH_KEY,
@@ -50,7 +50,7 @@ static int alloc_high_slot(int fd, struct slotpool_alloc *alloc)
 
 TEST_F(compat32, reads_what_the_pool_is_like)
 {
-	struct slotpool_info info = pool_info(self->fd);
+	struct slotpool_info_args info = pool_info(self->fd);
 
 	EXPECT_EQ(sizeof(info), info.size);
 	EXPECT_EQ(SLOTPOOL_FEATURE_OVERCOMMIT | SLOTPOOL_FEATURE_DIRTY_BITS, info.features);
@@ -66,9 +66,9 @@ TEST_F(compat32, reads_what_the_pool_is_like)
 TEST_F(compat32, takes_a_slot_through_its_life)
 {
 	struct slotpool_list_entry entry = { };
-	struct slotpool_list list = { .entries = (uintptr_t)&entry, .nr_entries = 1 };
-	struct slotpool_alloc alloc;
-	struct slotpool_stat stat;
+	struct slotpool_list_args list = { .entries = (uintptr_t)&entry, .nr_entries = 1 };
+	struct slotpool_alloc_args alloc;
+	struct slotpool_stat_args stat;
 	char *map;
 
 	ASSERT_EQ(0, alloc_high_slot(self->fd, &alloc));
@@ -133,7 +133,7 @@ TEST_F(compat32, takes_a_slot_through_its_life)
 
 TEST_F(compat32, gives_memory_back_when_asked)
 {
-	struct slotpool_alloc alloc;
+	struct slotpool_alloc_args alloc;
 	char *map;
 
 	ASSERT_EQ(0, alloc_high_slot(self->fd, &alloc));
@@ -178,9 +178,9 @@ TEST_F(compat32, makes_and_shares_images)
 
 TEST_F(compat32, gets_the_same_errors)
 {
-	struct slotpool_list list = { .entries = 1ULL << 32, .nr_entries = 1 };
-	struct slotpool_info info = { .size = sizeof(info) - 4 };
-	struct slotpool_alloc alloc;
+	struct slotpool_list_args list = { .entries = 1ULL << 32, .nr_entries = 1 };
+	struct slotpool_info_args info = { .size = sizeof(info) - 4 };
+	struct slotpool_alloc_args alloc;
 	int slot = pool_alloc_any(self->fd);
 
 	ASSERT_GE(slot, 0);
@@ -190,8 +190,8 @@ TEST_F(compat32, gets_the_same_errors)
 	/* Valid if only the lower half is looked at */
 	EXPECT_EQ(-EINVAL, pool_alloc_limit(self->fd, (1ULL << 32) + PAGE));
 	EXPECT_EQ(-EINVAL, pool_resize(self->fd, slot, 0, (1ULL << 32) + PAGE));
-	EXPECT_EQ(-EINVAL, pool_alloc(self->fd, (struct slotpool_alloc){ .key = 1ULL << 32 }));
-	EXPECT_EQ(-EOPNOTSUPP, pool_alloc(self->fd, (struct slotpool_alloc){
+	EXPECT_EQ(-EINVAL, pool_alloc(self->fd, (struct slotpool_alloc_args){ .key = 1ULL << 32 }));
+	EXPECT_EQ(-EOPNOTSUPP, pool_alloc(self->fd, (struct slotpool_alloc_args){
 							    .flags = SLOTPOOL_ALLOC_COMMIT,
 							    .commit = PAGE }));
 	EXPECT_EQ(-ENOENT, pool_reset(self->fd, HIGH_SLOT));

@@ -92,7 +92,7 @@ static long live_cold(const struct scene *scene, int nr_written)
 
 TEST_F(cold_start, takes_two_faults_from_the_second_instance_on)
 {
-	struct slotpool_stat before, after;
+	struct slotpool_stat_args before, after;
 
 	ASSERT_GE(live_cold(&self->scene, NR_WRITTEN), NR_WRITTEN);
 	before = pool_stat(self->scene.fd);
@@ -106,7 +106,7 @@ TEST_F(cold_start, takes_two_faults_from_the_second_instance_on)
 
 TEST_F(cold_start, sets_up_recycled_slots_too)
 {
-	struct slotpool_alloc alloc = {
+	struct slotpool_alloc_args alloc = {
 		.flags = SLOTPOOL_ALLOC_IMAGE | SLOTPOOL_ALLOC_EXACT,
 		.image = self->scene.image,
 	};
@@ -156,7 +156,7 @@ TEST_F(cold_start, gives_back_what_the_instance_did_not_write)
 
 TEST_F(cold_start, follows_what_instances_write)
 {
-	struct slotpool_stat before;
+	struct slotpool_stat_args before;
 	int i;
 
 	ASSERT_GE(live_cold(&self->scene, NR_WRITTEN), 0);
@@ -288,7 +288,7 @@ TEST_F(cold_start, finds_what_it_set_up_for_a_debugger)
 
 TEST_F(cold_start, samples_what_it_set_up)
 {
-	struct slotpool_stat before;
+	struct slotpool_stat_args before;
 	int i, j;
 
 	ASSERT_EQ(0, learn_and_start(&self->scene));
@@ -319,7 +319,7 @@ TEST_F(cold_start, sets_up_pages_of_the_system_too)
 
 TEST_F(cold_start, prepares_nothing_above_the_limit_or_beyond_keep)
 {
-	struct slotpool_alloc alloc = {
+	struct slotpool_alloc_args alloc = {
 		.flags = SLOTPOOL_ALLOC_IMAGE | SLOTPOOL_ALLOC_LIMIT,
 		.image = self->scene.image,
 		.limit = 10 * STEP * PAGE,
@@ -367,7 +367,7 @@ TEST_F(cold_start, maps_what_the_mapping_has_room_for)
 /* A pool that commits: what is prepared must not use up what was promised. */
 TEST_F(cold_start, takes_nothing_from_a_commitment)
 {
-	struct slotpool_alloc alloc = {
+	struct slotpool_alloc_args alloc = {
 		.flags = SLOTPOOL_ALLOC_IMAGE | SLOTPOOL_ALLOC_COMMIT,
 		.image = 0,
 		.commit = 20 * PAGE,
@@ -394,12 +394,12 @@ TEST_F(cold_start, takes_nothing_from_a_commitment)
 /* Nor may it count as made, when a commitment is lowered to what is still due. */
 TEST_F(cold_start, takes_nothing_from_a_commitment_that_is_lowered)
 {
-	struct slotpool_resize resize = {
+	struct slotpool_resize_args resize = {
 		.flags = SLOTPOOL_RESIZE_COMMIT,
 		.limit = SLOT,
 		.commit = 80 * PAGE,
 	};
-	struct slotpool_stat stat;
+	struct slotpool_stat_args stat;
 	uint64_t left;
 	int i;
 

@@ -90,7 +90,7 @@ static bool live_and_reset(int fd, char *memory, int rounds, long nr_pages, long
 
 TEST_F(decay, gives_back_what_is_not_written_any_more)
 {
-	struct slotpool_stat stat;
+	struct slotpool_stat_args stat;
 	long i;
 
 	ASSERT_EQ(0, pool_alloc_any(self->fd));
@@ -126,7 +126,7 @@ TEST_F(decay, keeps_what_is_written)
 /* One that wrote 256 pages must not make the next thousand pay for them. */
 TEST_F(decay, makes_resets_cost_what_instances_write)
 {
-	struct slotpool_stat before;
+	struct slotpool_stat_args before;
 
 	ASSERT_EQ(0, pool_alloc_any(self->fd));
 	/* Whether the slot is new, or has not decayed for long. */
@@ -276,7 +276,7 @@ TEST_F(decay, maps_what_it_keeps_again_with_one_fault)
 
 TEST(decay_can_be_switched_off)
 {
-	struct slotpool_stat stat;
+	struct slotpool_stat_args stat;
 	char *base;
 	int fd;
 
@@ -298,7 +298,7 @@ TEST(decay_can_be_switched_off)
 
 TEST(decay_takes_no_more_samples_than_its_budget)
 {
-	struct slotpool_stat stat;
+	struct slotpool_stat_args stat;
 	struct timespec start, end;
 	char *base;
 	long i;

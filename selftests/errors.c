@@ -35,8 +35,8 @@ enum slot {
 
 /* All that the module tells of a pool and two clients */
 struct snapshot {
-	struct slotpool_info info;
-	struct slotpool_stat stat[2];
+	struct slotpool_info_args info;
+	struct slotpool_stat_args stat[2];
 	struct slotpool_list_entry owned[2][NR_SLOTS];
 	uint64_t commands[2];
 };
@@ -59,11 +59,11 @@ static void take_snapshot(const struct scene *scene, struct snapshot *snapshot)
 	memset(snapshot, 0, sizeof(*snapshot));
 	snapshot->info = pool_info(scene->fds[0]);
 	for (i = 0; i < 2; i++) {
-		struct slotpool_list list = {
+		struct slotpool_list_args list = {
 			.entries = (uintptr_t)snapshot->owned[i],
 			.nr_entries = NR_SLOTS,
 		};
-		struct slotpool_seal seal = { .commands = ~0ULL };
+		struct slotpool_seal_args seal = { .commands = ~0ULL };
 
 		snapshot->stat[i] = pool_stat(scene->fds[i]);
 		if (pool_call(scene->fds[i], SLOTPOOL_LIST, &list))
@@ -113,7 +113,7 @@ static void begin(struct __test_metadata *_metadata, struct scene *scene, const 
 	pool_unload();
 	ASSERT_EQ(0, pool_load(parameters));
 	for (i = 0; i < 2; i++) {
-		struct slotpool_alloc alloc = {
+		struct slotpool_alloc_args alloc = {
 			.flags = SLOTPOOL_ALLOC_EXACT | SLOTPOOL_ALLOC_LIMIT | SLOTPOOL_ALLOC_KEY,
 			.limit = LIMIT_PAGES * PAGE,
 			.key = WARM_KEY,
@@ -194,14 +194,14 @@ FIXTURE_VARIANT_ADD(every_command, info)
 {
 	.command = SLOTPOOL_INFO,
 	.reserved = {
-		offsetof(struct slotpool_info, __reserved),
-		offsetof(struct slotpool_info, max_unused_warm_bytes),
+		offsetof(struct slotpool_info_args, __reserved),
+		offsetof(struct slotpool_info_args, max_unused_warm_bytes),
 	},
 	.output = {
-		offsetof(struct slotpool_info, features),
-		offsetof(struct slotpool_info, __reserved),
+		offsetof(struct slotpool_info_args, features),
+		offsetof(struct slotpool_info_args, __reserved),
 	},
-	.argument.info = { .size = sizeof(struct slotpool_info) },
+	.argument.info = { .size = sizeof(struct slotpool_info_args) },
 };
 
 FIXTURE_VARIANT_ADD(every_command, alloc)
@@ -211,10 +211,10 @@ FIXTURE_VARIANT_ADD(every_command, alloc)
 		       SLOTPOOL_ALLOC_COMMIT | SLOTPOOL_ALLOC_KEEP | SLOTPOOL_ALLOC_IMAGE,
 	.changes = true,
 	.output = {
-		offsetof(struct slotpool_alloc, slot),
-		offsetof(struct slotpool_alloc, image),
+		offsetof(struct slotpool_alloc_args, slot),
+		offsetof(struct slotpool_alloc_args, image),
 	},
-	.argument.alloc = { .size = sizeof(struct slotpool_alloc) },
+	.argument.alloc = { .size = sizeof(struct slotpool_alloc_args) },
 };
 
 FIXTURE_VARIANT_ADD(every_command, reset)
@@ -222,11 +222,11 @@ FIXTURE_VARIANT_ADD(every_command, reset)
 	.command = SLOTPOOL_RESET,
 	.changes = true,
 	.reserved = {
-		offsetof(struct slotpool_reset, __reserved),
-		offsetof(struct slotpool_reset, held),
+		offsetof(struct slotpool_reset_args, __reserved),
+		offsetof(struct slotpool_reset_args, held),
 	},
-	.output = { offsetof(struct slotpool_reset, held), sizeof(struct slotpool_reset) },
-	.argument.reset = { .size = sizeof(struct slotpool_reset), .slot = OWNED },
+	.output = { offsetof(struct slotpool_reset_args, held), sizeof(struct slotpool_reset_args) },
+	.argument.reset = { .size = sizeof(struct slotpool_reset_args), .slot = OWNED },
 };
 
 FIXTURE_VARIANT_ADD(every_command, free)
@@ -235,11 +235,11 @@ FIXTURE_VARIANT_ADD(every_command, free)
 	.known_flags = SLOTPOOL_FREE_DECOMMIT | SLOTPOOL_FREE_IF_OWNED,
 	.changes = true,
 	.reserved = {
-		offsetof(struct slotpool_free, __reserved),
-		offsetof(struct slotpool_free, held),
+		offsetof(struct slotpool_free_args, __reserved),
+		offsetof(struct slotpool_free_args, held),
 	},
-	.output = { offsetof(struct slotpool_free, held), sizeof(struct slotpool_free) },
-	.argument.free = { .size = sizeof(struct slotpool_free), .slot = OWNED },
+	.output = { offsetof(struct slotpool_free_args, held), sizeof(struct slotpool_free_args) },
+	.argument.free = { .size = sizeof(struct slotpool_free_args), .slot = OWNED },
 };
 
 FIXTURE_VARIANT_ADD(every_command, resize)
@@ -248,11 +248,11 @@ FIXTURE_VARIANT_ADD(every_command, resize)
 	.known_flags = SLOTPOOL_RESIZE_GROW_ONLY | SLOTPOOL_RESIZE_COMMIT,
 	.changes = true,
 	.reserved = {
-		offsetof(struct slotpool_resize, __reserved),
-		offsetof(struct slotpool_resize, limit),
+		offsetof(struct slotpool_resize_args, __reserved),
+		offsetof(struct slotpool_resize_args, limit),
 	},
-	.output = { offsetof(struct slotpool_resize, old_limit), sizeof(struct slotpool_resize) },
-	.argument.resize = { .size = sizeof(struct slotpool_resize), .slot = OWNED, .limit = PAGE },
+	.output = { offsetof(struct slotpool_resize_args, old_limit), sizeof(struct slotpool_resize_args) },
+	.argument.resize = { .size = sizeof(struct slotpool_resize_args), .slot = OWNED, .limit = PAGE },
 };
 
 FIXTURE_VARIANT_ADD(every_command, purge)
@@ -261,27 +261,27 @@ FIXTURE_VARIANT_ADD(every_command, purge)
 	.known_flags = SLOTPOOL_PURGE_KEY | SLOTPOOL_PURGE_SLOT | SLOTPOOL_PURGE_IMAGE,
 	.changes = true,
 	.reserved = {
-		offsetof(struct slotpool_purge, __reserved),
-		sizeof(struct slotpool_purge),
+		offsetof(struct slotpool_purge_args, __reserved),
+		sizeof(struct slotpool_purge_args),
 	},
 	.output = {
-		offsetof(struct slotpool_purge, purged),
-		offsetof(struct slotpool_purge, image),
+		offsetof(struct slotpool_purge_args, purged),
+		offsetof(struct slotpool_purge_args, image),
 	},
-	.argument.purge = { .size = sizeof(struct slotpool_purge) },
+	.argument.purge = { .size = sizeof(struct slotpool_purge_args) },
 };
 
 FIXTURE_VARIANT_ADD(every_command, list)
 {
 	.command = SLOTPOOL_LIST,
-	.argument.list = { .size = sizeof(struct slotpool_list) },
+	.argument.list = { .size = sizeof(struct slotpool_list_args) },
 };
 
 FIXTURE_VARIANT_ADD(every_command, stat)
 {
 	.command = SLOTPOOL_STAT,
-	.output = { offsetof(struct slotpool_stat, used_slots), sizeof(struct slotpool_stat) },
-	.argument.stat = { .size = sizeof(struct slotpool_stat) },
+	.output = { offsetof(struct slotpool_stat_args, used_slots), sizeof(struct slotpool_stat_args) },
+	.argument.stat = { .size = sizeof(struct slotpool_stat_args) },
 };
 
 FIXTURE_VARIANT_ADD(every_command, image)
@@ -289,9 +289,9 @@ FIXTURE_VARIANT_ADD(every_command, image)
 	.command = SLOTPOOL_IMAGE,
 	.known_flags = SLOTPOOL_IMAGE_MEMORY | SLOTPOOL_IMAGE_FILE | SLOTPOOL_IMAGE_SLOT,
 	.changes = true,
-	.output = { offsetof(struct slotpool_image, image), sizeof(struct slotpool_image) },
+	.output = { offsetof(struct slotpool_image_args, image), sizeof(struct slotpool_image_args) },
 	.argument.image = {
-		.size = sizeof(struct slotpool_image),
+		.size = sizeof(struct slotpool_image_args),
 		.flags = SLOTPOOL_IMAGE_MEMORY,
 		.length = PAGE,
 	},
@@ -301,9 +301,9 @@ FIXTURE_VARIANT_ADD(every_command, release)
 {
 	.command = SLOTPOOL_RELEASE,
 	.changes = true,
-	.output = { offsetof(struct slotpool_release, purged), sizeof(struct slotpool_release) },
+	.output = { offsetof(struct slotpool_release_args, purged), sizeof(struct slotpool_release_args) },
 	/* begin() made it, as the pool's first. */
-	.argument.release = { .size = sizeof(struct slotpool_release), .image = IMAGE },
+	.argument.release = { .size = sizeof(struct slotpool_release_args), .image = IMAGE },
 };
 
 FIXTURE_VARIANT_ADD(every_command, seal)
@@ -311,9 +311,9 @@ FIXTURE_VARIANT_ADD(every_command, seal)
 	.command = SLOTPOOL_SEAL,
 	.known_flags = SLOTPOOL_SEAL_MMAP,
 	.changes = true,
-	.output = { offsetof(struct slotpool_seal, commands), sizeof(struct slotpool_seal) },
+	.output = { offsetof(struct slotpool_seal_args, commands), sizeof(struct slotpool_seal_args) },
 	.argument.seal = {
-		.size = sizeof(struct slotpool_seal),
+		.size = sizeof(struct slotpool_seal_args),
 		.commands = ~SLOTPOOL_SEAL_KEEP(SLOTPOOL_EXPORT),
 	},
 };
@@ -531,7 +531,7 @@ FIXTURE_TEARDOWN(errors)
 
 TEST_F(errors, commands_that_do_not_exist_are_refused)
 {
-	union argument argument = { .header.size = sizeof(struct slotpool_stat) };
+	union argument argument = { .header.size = sizeof(struct slotpool_stat_args) };
 	unsigned int nr;
 
 	for (nr = _IOC_NR(SLOTPOOL_SEAL) + 1; nr < 256; nr++)
@@ -554,7 +554,7 @@ TEST_F(errors, commands_that_do_not_exist_are_refused)
 
 TEST_F(errors, fields_without_their_flag_are_refused)
 {
-	struct slotpool_alloc allocs[] = {
+	struct slotpool_alloc_args allocs[] = {
 		{ .key = 1 },
 		{ .limit = PAGE },
 		{ .commit = PAGE },
@@ -562,7 +562,7 @@ TEST_F(errors, fields_without_their_flag_are_refused)
 		{ .flags = SLOTPOOL_ALLOC_KEY, .limit = PAGE },
 		{ .flags = SLOTPOOL_ALLOC_LIMIT, .limit = PAGE, .key = 1 },
 	};
-	struct slotpool_resize resize = { .slot = OWNED, .limit = PAGE, .commit = PAGE };
+	struct slotpool_resize_args resize = { .slot = OWNED, .limit = PAGE, .commit = PAGE };
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(allocs); i++)
@@ -700,15 +700,15 @@ TEST_F(errors, bytes_to_keep_must_be_a_multiple_of_the_page_size)
 
 	for (i = 0; i < ARRAY_SIZE(keeps); i++)
 		ASSERT_REFUSED(EINVAL, "ALLOC",
-			       pool_alloc(self->fd, (struct slotpool_alloc){
+			       pool_alloc(self->fd, (struct slotpool_alloc_args){
 							    .flags = SLOTPOOL_ALLOC_KEEP,
 							    .keep = keeps[i] }));
 }
 
 TEST_F(errors, a_pool_that_overcommits_commits_to_nothing)
 {
-	struct slotpool_alloc alloc = { .flags = SLOTPOOL_ALLOC_COMMIT, .commit = PAGE };
-	struct slotpool_resize resize = {
+	struct slotpool_alloc_args alloc = { .flags = SLOTPOOL_ALLOC_COMMIT, .commit = PAGE };
+	struct slotpool_resize_args resize = {
 		.flags = SLOTPOOL_RESIZE_COMMIT,
 		.slot = OWNED,
 		.limit = LIMIT_PAGES * PAGE,
@@ -721,8 +721,8 @@ TEST_F(errors, a_pool_that_overcommits_commits_to_nothing)
 
 TEST_F(errors, a_list_that_cannot_be_written_is_refused)
 {
-	struct slotpool_list list = { .size = sizeof(list), .nr_entries = NR_SLOTS };
-	const struct slotpool_list asked = list;
+	struct slotpool_list_args list = { .size = sizeof(list), .nr_entries = NR_SLOTS };
+	const struct slotpool_list_args asked = list;
 	char *pages = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 			   -1, 0);
 
@@ -748,7 +748,7 @@ TEST_F(errors, a_list_that_cannot_be_written_is_refused)
 
 TEST_F(errors, a_list_from_beyond_the_pool_is_empty)
 {
-	struct slotpool_list list = { .first = UINT32_MAX, .nr_entries = UINT32_MAX };
+	struct slotpool_list_args list = { .first = UINT32_MAX, .nr_entries = UINT32_MAX };
 
 	ASSERT_REFUSED(0, "LIST", pool_call(self->fd, SLOTPOOL_LIST, &list));
 	ASSERT_EQ(0, list.nr_entries);
@@ -984,7 +984,7 @@ FIXTURE_TEARDOWN(commitment)
 /* Allocates a slot with a commitment of its own; returns it or -errno. */
 static int alloc_commit(int fd, uint64_t limit, uint64_t commit)
 {
-	return pool_alloc(fd, (struct slotpool_alloc){
+	return pool_alloc(fd, (struct slotpool_alloc_args){
 				      .flags = SLOTPOOL_ALLOC_LIMIT | SLOTPOOL_ALLOC_COMMIT,
 				      .limit = limit,
 				      .commit = commit });
@@ -992,7 +992,7 @@ static int alloc_commit(int fd, uint64_t limit, uint64_t commit)
 
 static int resize_commit(int fd, uint32_t slot, uint64_t limit, uint64_t commit)
 {
-	struct slotpool_resize resize = {
+	struct slotpool_resize_args resize = {
 		.flags = SLOTPOOL_RESIZE_COMMIT,
 		.slot = slot,
 		.limit = limit,
@@ -1024,7 +1024,7 @@ TEST_F(commitment, that_can_never_be_is_refused)
 	ASSERT_REFUSED(variant->error, "ALLOC", alloc_commit(self->fd, SLOT_SIZE, never));
 	ASSERT_REFUSED(variant->error, "ALLOC by limit", pool_alloc_limit(self->fd, never));
 	ASSERT_REFUSED(variant->error, "ALLOC by key",
-		       pool_alloc(self->fd, (struct slotpool_alloc){
+		       pool_alloc(self->fd, (struct slotpool_alloc_args){
 						    .flags = SLOTPOOL_ALLOC_KEY |
 							     SLOTPOOL_ALLOC_LIMIT,
 						    .key = WARM_KEY,

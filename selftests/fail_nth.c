@@ -150,7 +150,7 @@ static const struct {
 	const char *name;
 	size_t offset;
 } gauge_names[] = {
-#define GAUGE(_name) { #_name, offsetof(struct slotpool_stat, _name) }
+#define GAUGE(_name) { #_name, offsetof(struct slotpool_stat_args, _name) }
 	GAUGE(used_slots),
 	GAUGE(warm_slots),
 	GAUGE(cold_slots),
@@ -180,7 +180,7 @@ static struct gauges read_gauges(void)
 {
 	struct gauges gauges = { .next_fd = dup(STDOUT_FILENO) };
 	int fd = rig.fd >= 0 ? rig.fd : pool_open();
-	struct slotpool_stat stat;
+	struct slotpool_stat_args stat;
 	size_t i;
 
 	close(gauges.next_fd);
@@ -457,7 +457,7 @@ static int alloc_zeros(void)
 
 static int alloc_image(void)
 {
-	return pool_alloc(rig.fd, (struct slotpool_alloc){
+	return pool_alloc(rig.fd, (struct slotpool_alloc_args){
 					  .flags = SLOTPOOL_ALLOC_EXACT | SLOTPOOL_ALLOC_IMAGE |
 						   SLOTPOOL_ALLOC_LIMIT,
 					  .slot = rig.slot,
@@ -687,7 +687,7 @@ static void prepare_other_client(void)
 {
 	char secret[SLOT];
 	struct slotpool_image_range range = { .length = SLOT, .address = (uintptr_t)secret };
-	struct slotpool_alloc alloc = {
+	struct slotpool_alloc_args alloc = {
 		.flags = SLOTPOOL_ALLOC_EXACT | SLOTPOOL_ALLOC_IMAGE,
 		.slot = rig.slot,
 	};
@@ -806,14 +806,14 @@ static int debugger_writes(void)
 
 static int tell_info(void)
 {
-	struct slotpool_info info = { .flags = 0 };
+	struct slotpool_info_args info = { .flags = 0 };
 
 	return pool_call(rig.fd, SLOTPOOL_INFO, &info);
 }
 
 static int tell_stat(void)
 {
-	struct slotpool_stat stat = { .flags = 0 };
+	struct slotpool_stat_args stat = { .flags = 0 };
 
 	return pool_call(rig.fd, SLOTPOOL_STAT, &stat);
 }
@@ -821,7 +821,7 @@ static int tell_stat(void)
 static int tell_list(void)
 {
 	struct slotpool_list_entry entry = { .slot = 0 };
-	struct slotpool_list list = { .entries = (uintptr_t)&entry, .nr_entries = 1 };
+	struct slotpool_list_args list = { .entries = (uintptr_t)&entry, .nr_entries = 1 };
 	int err = pool_call(rig.fd, SLOTPOOL_LIST, &list);
 
 	if (err)

@@ -80,7 +80,7 @@ TEST_F(images, a_slot_reads_as_its_image_and_holds_nothing)
 TEST_F(images, the_limit_is_the_images_length_unless_asked_otherwise)
 {
 	int image = image_of_pages(self->fd, 4);
-	struct slotpool_alloc alloc = {
+	struct slotpool_alloc_args alloc = {
 		.flags = SLOTPOOL_ALLOC_IMAGE | SLOTPOOL_ALLOC_LIMIT,
 		.image = image,
 		.limit = 6 * PAGE,
@@ -123,7 +123,7 @@ TEST_F(images, a_write_makes_just_its_page_private_and_leaves_the_image_alone)
 TEST_F(images, reset_and_free_restore_what_was_written_and_nothing_else)
 {
 	int image = image_of_pages(self->fd, SLOT_PAGES);
-	struct slotpool_stat before;
+	struct slotpool_stat_args before;
 	int round;
 
 	ASSERT_EQ(0, pool_alloc_image(self->fd, image));
@@ -161,7 +161,7 @@ TEST_F(images, alloc_says_whether_memory_was_kept)
 {
 	int image = image_of_pages(self->fd, 4);
 	int other = image_of_pages(self->fd, 4);
-	struct slotpool_alloc alloc = {
+	struct slotpool_alloc_args alloc = {
 		.flags = SLOTPOOL_ALLOC_IMAGE | SLOTPOOL_ALLOC_EXACT,
 		.image = image,
 	};
@@ -192,7 +192,7 @@ TEST_F(images, a_slot_that_changes_its_image_shows_nothing_of_the_old_one)
 	fill(bytes, SLOT, 99);
 	images[2] = image_of_pages(self->fd, SLOT_PAGES);
 	for (round = 0; round < 9; round++) {
-		struct slotpool_alloc alloc = { .flags = SLOTPOOL_ALLOC_EXACT };
+		struct slotpool_alloc_args alloc = { .flags = SLOTPOOL_ALLOC_EXACT };
 
 		i = (round * 2 + round / 3) % 3;
 		if (images[i]) {
@@ -224,7 +224,7 @@ TEST_F(images, ranges_of_memory_go_where_they_belong)
 		{ .offset = 150, .length = 1, .address = (uintptr_t)bytes + 1000 },
 	};
 	static char expected[12 * PAGE];
-	struct slotpool_image image = {
+	struct slotpool_image_args image = {
 		.flags = SLOTPOOL_IMAGE_MEMORY,
 		.length = sizeof(expected),
 		.ranges = (uintptr_t)ranges,
@@ -265,7 +265,7 @@ TEST_F(images, a_range_of_a_file_goes_where_it_belongs)
 	memcpy(expected + offset, bytes + skip, length);
 	for (sealed = false;; sealed = true) {
 		int file = pool_memfd(bytes, 6 * PAGE, sealed);
-		struct slotpool_image image = {
+		struct slotpool_image_args image = {
 			.flags = SLOTPOOL_IMAGE_FILE,
 			.length = sizeof(expected),
 			.offset = offset,
@@ -295,7 +295,7 @@ TEST_F(images, a_sealed_file_is_read_page_by_page_when_it_is_needed)
 {
 	int file = pool_memfd(bytes, SLOT, true);
 	int image = pool_image_of_file(self->fd, SLOT, file);
-	struct slotpool_stat stat;
+	struct slotpool_stat_args stat;
 
 	ASSERT_GT(image, 0);
 	ASSERT_EQ(0, close(file));
@@ -322,7 +322,7 @@ TEST_F(images, a_file_that_can_still_change_is_read_at_once)
 
 	for (i = 0; i < ARRAY_SIZE(seals); i++) {
 		int file = pool_memfd(bytes, 4 * PAGE, false);
-		struct slotpool_image image = {
+		struct slotpool_image_args image = {
 			.flags = SLOTPOOL_IMAGE_FILE,
 			.length = 4 * PAGE,
 			.fd = file,
@@ -355,7 +355,7 @@ TEST_F(images, around_what_they_are_made_of_are_zeros)
 		.address = (uintptr_t)bytes,
 	};
 	static char expected[4 * PAGE];
-	struct slotpool_image image = {
+	struct slotpool_image_args image = {
 		.flags = SLOTPOOL_IMAGE_FILE,
 		.length = 4 * PAGE,
 		.offset = range.offset,
@@ -444,7 +444,7 @@ TEST_F(images, a_snapshot_of_a_slot_without_image_stores_what_was_written)
 TEST_F(images, a_snapshot_stores_only_what_its_image_does_not)
 {
 	int image = image_of_pages(self->fd, SLOT_PAGES);
-	struct slotpool_image snapshot = { .flags = SLOTPOOL_IMAGE_SLOT };
+	struct slotpool_image_args snapshot = { .flags = SLOTPOOL_IMAGE_SLOT };
 
 	ASSERT_EQ(0, pool_alloc_image(self->fd, image));
 	self->base[0] = 'x';
@@ -555,7 +555,7 @@ TEST_F(images, purge_by_image_leaves_others_alone)
 {
 	int first = image_of_pages(self->fd, 4);
 	int second = image_of_pages(self->fd, 4);
-	struct slotpool_purge purge = { .flags = SLOTPOOL_PURGE_IMAGE, .image = first };
+	struct slotpool_purge_args purge = { .flags = SLOTPOOL_PURGE_IMAGE, .image = first };
 
 	ASSERT_EQ(0, pool_alloc_image(self->fd, first));
 	ASSERT_EQ(1, pool_alloc_image(self->fd, second));
@@ -575,7 +575,7 @@ TEST_F(images, list_tells_a_slots_image)
 {
 	int image = image_of_pages(self->fd, 4);
 	struct slotpool_list_entry entries[2];
-	struct slotpool_list list = { .entries = (uintptr_t)entries, .nr_entries = 2 };
+	struct slotpool_list_args list = { .entries = (uintptr_t)entries, .nr_entries = 2 };
 
 	ASSERT_EQ(0, pool_alloc_image(self->fd, image));
 	ASSERT_EQ(1, pool_alloc_any(self->fd));
@@ -654,7 +654,7 @@ TEST_F(images, there_can_be_thousands)
 
 TEST_F(images, contents_are_new_also_after_a_second_try)
 {
-	struct slotpool_alloc alloc = {
+	struct slotpool_alloc_args alloc = {
 		.flags = SLOTPOOL_ALLOC_KEY | SLOTPOOL_ALLOC_LIMIT,
 		.key = 1,
 		.limit = 8 * PAGE,
@@ -818,7 +818,7 @@ TEST_F(images, of_memory_that_cannot_be_are_refused)
 		{ .offset = 2 * PAGE - 1, .length = 1, .address = address },
 	};
 	struct slotpool_image_range range = { .offset = SLOT, .length = 1, .address = address };
-	struct slotpool_image image = { .flags = SLOTPOOL_IMAGE_MEMORY, .length = PAGE };
+	struct slotpool_image_args image = { .flags = SLOTPOOL_IMAGE_MEMORY, .length = PAGE };
 	char *hole = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 			  -1, 0);
 
@@ -856,7 +856,7 @@ TEST_F(images, of_memory_that_cannot_be_are_refused)
 
 TEST_F(images, with_fields_of_another_source_are_refused)
 {
-	const struct slotpool_image wrong[] = {
+	const struct slotpool_image_args wrong[] = {
 		{ .flags = 0, .length = PAGE },
 		{ .flags = SLOTPOOL_IMAGE_MEMORY | SLOTPOOL_IMAGE_FILE },
 		{ .flags = SLOTPOOL_IMAGE_MEMORY | SLOTPOOL_IMAGE_SLOT },
@@ -891,7 +891,7 @@ TEST_F(images, of_files_that_cannot_be_read_are_refused)
 {
 	int file = pool_memfd(bytes, 4 * PAGE, false);
 	int sealed = pool_memfd(bytes, 4 * PAGE, true);
-	struct slotpool_image image = {
+	struct slotpool_image_args image = {
 		.flags = SLOTPOOL_IMAGE_FILE,
 		.length = 8 * PAGE,
 		.fd = file,
@@ -931,7 +931,7 @@ TEST_F(images, of_files_that_cannot_be_read_are_refused)
 	image.fd = pipes[0];
 	ASSERT_EQ(-EINVAL, pool_image(self->fd, image));
 	image.fd = self->fd;
-	ASSERT_EQ(-EBADF, pool_image(self->fd, (struct slotpool_image){
+	ASSERT_EQ(-EBADF, pool_image(self->fd, (struct slotpool_image_args){
 						       .flags = SLOTPOOL_IMAGE_FILE,
 						       .length = PAGE,
 						       .fd = 1000000,
@@ -1001,7 +1001,7 @@ TEST_F(images, that_the_client_has_not_are_refused)
 	int foreign = image_of_pages(other, 1);
 	int released = image_of_pages(self->fd, 1);
 	int handles[] = { 0, foreign, released, 12345, INT32_MAX, -1 };
-	struct slotpool_alloc both = {
+	struct slotpool_alloc_args both = {
 		.flags = SLOTPOOL_ALLOC_IMAGE | SLOTPOOL_ALLOC_KEY,
 		.image = image_of_pages(self->fd, 1),
 	};
@@ -1009,7 +1009,7 @@ TEST_F(images, that_the_client_has_not_are_refused)
 
 	ASSERT_EQ(0, pool_release(self->fd, released));
 	for (i = 0; i < ARRAY_SIZE(handles); i++) {
-		struct slotpool_purge purge = {
+		struct slotpool_purge_args purge = {
 			.flags = SLOTPOOL_PURGE_IMAGE,
 			.image = handles[i],
 		};

@@ -101,7 +101,7 @@ TEST_F(library, the_device_is_taken_where_it_exists)
 	ASSERT_EQ(0, slotpool_open(NULL, &pool));
 	ASSERT_STREQ("kernel", slotpool_backend(pool));
 	slotpool_close(pool);
-	ASSERT_EQ(0, setenv("SLOTPOOL_BACKEND", "host", 1));
+	ASSERT_EQ(0, setenv("SLOTPOOL_BACKEND", "user", 1));
 	ASSERT_EQ(0, slotpool_open(NULL, &pool));
 	ASSERT_STRNE("kernel", slotpool_backend(pool));
 	slotpool_close(pool);

@@ -57,7 +57,7 @@ static long count_pages(void)
 /* Takes one particular slot; returns 0 or -errno. */
 static int alloc_exact(struct slotpool *pool, uint32_t slot)
 {
-	struct slotpool_alloc alloc = { .flags = SLOTPOOL_ALLOC_EXACT, .slot = slot };
+	struct slotpool_alloc_args alloc = { .flags = SLOTPOOL_ALLOC_EXACT, .slot = slot };
 
 	return slotpool_alloc(pool, &alloc);
 }
@@ -65,7 +65,7 @@ static int alloc_exact(struct slotpool *pool, uint32_t slot)
 /* Takes a slot that starts as an image; returns it or -errno. */
 static int alloc_image(struct slotpool *pool, uint32_t image)
 {
-	struct slotpool_alloc alloc = { .flags = SLOTPOOL_ALLOC_IMAGE, .image = image };
+	struct slotpool_alloc_args alloc = { .flags = SLOTPOOL_ALLOC_IMAGE, .image = image };
 	int ret = slotpool_alloc(pool, &alloc);
 
 	return ret ? ret : (int)alloc.slot;
@@ -139,7 +139,7 @@ TEST_F(library, a_pool_can_be_opened_twice)
 
 TEST_F(library, the_geometry_is_the_pools)
 {
-	const struct slotpool_info *info = slotpool_geometry(self->pool);
+	const struct slotpool_info_args *info = slotpool_geometry(self->pool);
 
 	ASSERT_EQ(NR_SLOTS, info->nr_slots);
 	ASSERT_EQ(SLOT, info->slot_size);
@@ -152,7 +152,7 @@ TEST_F(library, the_geometry_is_the_pools)
 
 TEST_F(library, a_request_takes_a_slot_and_gives_it_back)
 {
-	struct slotpool_alloc alloc = {
+	struct slotpool_alloc_args alloc = {
 		.flags = SLOTPOOL_ALLOC_KEY | SLOTPOOL_ALLOC_LIMIT,
 		.key = 7,
 		.limit = 2 * PAGE,
@@ -182,7 +182,7 @@ TEST_F(library, a_request_takes_a_slot_and_gives_it_back)
 	ASSERT_EQ(0, slotpool_free(self->pool, slot, 0, &held));
 	ASSERT_EQ(2 * PAGE, held);
 
-	alloc = (struct slotpool_alloc){ .flags = SLOTPOOL_ALLOC_KEY, .key = 7 };
+	alloc = (struct slotpool_alloc_args){ .flags = SLOTPOOL_ALLOC_KEY, .key = 7 };
 	ASSERT_EQ(0, slotpool_alloc(self->pool, &alloc));
 	ASSERT_EQ(SLOTPOOL_PLACED_AFFINE, alloc.placement);
 	ASSERT_EQ(slot, alloc.slot);
@@ -204,7 +204,7 @@ TEST_F(library, results_that_nobody_wants_are_optional)
 
 TEST_F(library, errors_of_the_kernel_are_passed_on)
 {
-	struct slotpool_alloc alloc = { .flags = SLOTPOOL_ALLOC_LIMIT, .limit = 1 };
+	struct slotpool_alloc_args alloc = { .flags = SLOTPOOL_ALLOC_LIMIT, .limit = 1 };
 	uint64_t untouched = 42;
 	int i;
 
@@ -220,7 +220,7 @@ TEST_F(library, errors_of_the_kernel_are_passed_on)
 	for (i = 0; i < NR_SLOTS; i++)
 		ASSERT_EQ(0, alloc_exact(self->pool, i));
 	ASSERT_EQ(-EBUSY, alloc_exact(self->pool, 0));
-	alloc = (struct slotpool_alloc){ .flags = 0 };
+	alloc = (struct slotpool_alloc_args){ .flags = 0 };
 	ASSERT_EQ(-ENOSPC, slotpool_alloc(self->pool, &alloc));
 }
 
@@ -278,12 +278,12 @@ TEST_F(library, resize_tells_the_old_limit)
 
 TEST_F(library, purge_tells_how_many_slots)
 {
-	struct slotpool_alloc alloc = { .flags = SLOTPOOL_ALLOC_KEY };
+	struct slotpool_alloc_args alloc = { .flags = SLOTPOOL_ALLOC_KEY };
 	uint32_t slots[6];
 	int i;
 
 	for (i = 0; i < 6; i++) {
-		alloc = (struct slotpool_alloc){ .flags = SLOTPOOL_ALLOC_KEY, .key = i / 3 };
+		alloc = (struct slotpool_alloc_args){ .flags = SLOTPOOL_ALLOC_KEY, .key = i / 3 };
 		ASSERT_EQ(0, slotpool_alloc(self->pool, &alloc));
 		slots[i] = alloc.slot;
 	}
@@ -302,7 +302,7 @@ TEST_F(library, an_image_of_memory_has_zeros_between_its_ranges)
 		{ .offset = 2 * PAGE + 100, .length = 4, .address = (uintptr_t)"data" },
 		{ .offset = 10, .length = 6, .address = (uintptr_t)"rodata" },
 	};
-	struct slotpool_alloc alloc = { .flags = SLOTPOOL_ALLOC_IMAGE };
+	struct slotpool_alloc_args alloc = { .flags = SLOTPOOL_ALLOC_IMAGE };
 	char expected[3 * PAGE] = { 0 };
 	uint64_t stored = 0;
 	char *memory;
@@ -446,7 +446,7 @@ TEST_F(library, what_an_image_leaves_behind_is_purged)
 
 TEST_F(library, an_image_goes_with_its_last_user)
 {
-	struct slotpool_stat stat;
+	struct slotpool_stat_args stat;
 	uint32_t image, again;
 	int fd, slot;
 
@@ -501,7 +501,7 @@ TEST_F(library, errors_about_images_are_passed_on)
 TEST_F(library, list_goes_on_where_it_stopped)
 {
 	struct slotpool_list_entry entries[2];
-	struct slotpool_alloc alloc = {
+	struct slotpool_alloc_args alloc = {
 		.flags = SLOTPOOL_ALLOC_KEY | SLOTPOOL_ALLOC_EXACT | SLOTPOOL_ALLOC_LIMIT,
 		.key = 9,
 		.slot = 6,
@@ -533,7 +533,7 @@ TEST_F(library, list_goes_on_where_it_stopped)
 TEST_F(library, stat_counts_for_the_whole_pool)
 {
 	struct slotpool *other;
-	struct slotpool_stat stat;
+	struct slotpool_stat_args stat;
 
 	memset(&stat, 0xff, sizeof(stat));
 	ASSERT_EQ(0, slotpool_open(NULL, &other));
@@ -558,7 +558,7 @@ TEST_F(library, stat_counts_for_the_whole_pool)
 
 TEST_F(library, close_frees_what_was_allocated)
 {
-	struct slotpool_stat stat;
+	struct slotpool_stat_args stat;
 
 	ASSERT_EQ(0, slotpool_map(self->pool, 0, NR_SLOTS));
 	ASSERT_EQ(0, alloc_exact(self->pool, 0));
@@ -628,7 +628,7 @@ TEST_F(library, slots_outlive_a_mapping)
 
 TEST_F(library, what_happens_to_slots_between_mappings_is_seen)
 {
-	struct slotpool_alloc alloc = { .flags = SLOTPOOL_ALLOC_IMAGE };
+	struct slotpool_alloc_args alloc = { .flags = SLOTPOOL_ALLOC_IMAGE };
 	uint32_t snapshot;
 	char *memory;
 	int i, slot;
@@ -668,7 +668,7 @@ TEST_F(library, what_happens_to_slots_between_mappings_is_seen)
 
 TEST_F(library, stray_accesses_raise_sigsegv)
 {
-	struct slotpool_alloc alloc = {
+	struct slotpool_alloc_args alloc = {
 		.flags = SLOTPOOL_ALLOC_LIMIT | SLOTPOOL_ALLOC_EXACT,
 		.slot = 3,
 		.limit = 2 * PAGE,

@@ -641,7 +641,7 @@ TEST_F(lifetime, program_after_exec_takes_over_when_no_slot_is_owned)
 TEST_F(lifetime, slots_of_a_dead_process_stay_until_the_file_is_closed)
 {
 	struct slotpool_list_entry entry;
-	struct slotpool_list list = { .entries = (uintptr_t)&entry, .nr_entries = 1 };
+	struct slotpool_list_args list = { .entries = (uintptr_t)&entry, .nr_entries = 1 };
 	pid_t child;
 
 	ASSERT_EQ(0, munmap(self->map, (size_t)NR_SLOTS * STRIDE));
@@ -708,7 +708,7 @@ TEST_F(lifetime, what_a_slot_loses_is_gone_from_every_mapping)
 
 TEST_F(lifetime, mapping_can_be_moved)
 {
-	struct slotpool_stat before, after;
+	struct slotpool_stat_args before, after;
 	size_t length = (size_t)NR_SLOTS * STRIDE;
 	char *place = mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	char *moved;

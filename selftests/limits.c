@@ -112,7 +112,7 @@ TEST_F(limits, grow_only_never_shrinks)
 
 TEST_F(limits, a_small_instance_after_a_large_one_stays_within_its_limit)
 {
-	struct slotpool_alloc small = {
+	struct slotpool_alloc_args small = {
 		.flags = SLOTPOOL_ALLOC_KEY | SLOTPOOL_ALLOC_LIMIT,
 		.key = 1,
 		.limit = 2 * PAGE,
@@ -178,7 +178,7 @@ TEST_F(limits, reset_does_not_undo_shrinking)
 
 TEST_F(limits, growing_takes_no_fault_until_it_is_used)
 {
-	struct slotpool_stat before, after;
+	struct slotpool_stat_args before, after;
 
 	ASSERT_EQ(0, pool_alloc_limit(self->fd, PAGE));
 	self->base[0] = 'x';

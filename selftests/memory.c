@@ -202,7 +202,7 @@ TEST_F(memory, a_range_of_slots_can_be_mapped_alone)
 
 TEST_F(memory, a_warm_slot_takes_no_fault)
 {
-	struct slotpool_stat before, after;
+	struct slotpool_stat_args before, after;
 	long faults;
 	int i, j;
 
@@ -237,7 +237,7 @@ TEST_F(memory, a_warm_slot_takes_no_fault)
 
 TEST_F(memory, keep_bounds_what_a_reset_overwrites)
 {
-	struct slotpool_alloc alloc = {
+	struct slotpool_alloc_args alloc = {
 		.flags = SLOTPOOL_ALLOC_KEY | SLOTPOOL_ALLOC_KEEP,
 		.key = 1,
 		.keep = 3 * PAGE,
@@ -260,7 +260,7 @@ TEST_F(memory, keep_bounds_what_a_reset_overwrites)
 TEST_F(memory, keep_of_nothing_gives_everything_back)
 {
 	ASSERT_EQ(0, pool_alloc(self->fd,
-				(struct slotpool_alloc){ .flags = SLOTPOOL_ALLOC_KEEP }));
+				(struct slotpool_alloc_args){ .flags = SLOTPOOL_ALLOC_KEEP }));
 	memset(self->base, 'x', SLOT);
 	ASSERT_EQ(0, pool_reset(self->fd, 0));
 	ASSERT_EQ(64, pool_stat(self->fd).reserve_free_pages);

@@ -140,7 +140,7 @@ static bool purge(struct process *process, struct client *client)
 {
 	static const uint32_t kinds[] = { 0, SLOTPOOL_PURGE_KEY, SLOTPOOL_PURGE_SLOT,
 					  SLOTPOOL_PURGE_IMAGE };
-	struct slotpool_purge argument = { .flags = kinds[pick(process, 4)] };
+	struct slotpool_purge_args argument = { .flags = kinds[pick(process, 4)] };
 	int err;
 
 	if (argument.flags == SLOTPOOL_PURGE_KEY)
@@ -161,7 +161,7 @@ static bool purge(struct process *process, struct client *client)
 static bool list(struct process *process, struct client *client)
 {
 	struct slotpool_list_entry entries[MAX_SLOTS + 1];
-	struct slotpool_list argument = {
+	struct slotpool_list_args argument = {
 		.entries = (uintptr_t)entries,
 		.nr_entries = MAX_SLOTS + 1,
 	};
@@ -459,7 +459,7 @@ static void prepare(struct process *process)
 /* Nothing stays behind of the clients that a pool had. */
 static void check_idle(struct process *process)
 {
-	struct slotpool_stat stat;
+	struct slotpool_stat_args stat;
 	struct slotpool *pool;
 	unsigned int i;
 
@@ -572,7 +572,7 @@ TEST_F_TIMEOUT(oracle, every_slot_contains_what_it_must, TEST_SECONDS)
 {
 	const struct progress *progress = self->progress;
 	uint64_t random = self->seed;
-	struct slotpool_stat stat;
+	struct slotpool_stat_args stat;
 	unsigned int started = 0;
 	unsigned int kills = 0;
 	uint64_t next_kill;

@@ -43,7 +43,7 @@ static void add_handle(struct process *process, struct client *client, uint32_t 
 
 /* Has the module make what @image says it is. */
 static void make_image(struct process *process, struct client *client,
-		       struct slotpool_image *argument, struct image *image)
+		       struct slotpool_image_args *argument, struct image *image)
 {
 	int err = client_call(client, SLOTPOOL_IMAGE, argument);
 
@@ -80,7 +80,7 @@ static size_t pick_length(struct process *process, size_t least)
 static bool image_of_memory(struct process *process, struct client *client)
 {
 	struct slotpool_image_range ranges[MAX_RANGES];
-	struct slotpool_image argument = {
+	struct slotpool_image_args argument = {
 		.flags = SLOTPOOL_IMAGE_MEMORY,
 		.length = pick_length(process, PAGE),
 		.ranges = (uintptr_t)ranges,
@@ -165,7 +165,7 @@ static bool image_of_file(struct process *process, struct client *client)
 	/* With both of them, the image reads the file when a slot needs it. */
 	int seals = choices[one_in(process, 2) ? 3 : pick(process, 4)];
 	size_t size = 1 + pick(process, BUFFER);
-	struct slotpool_image argument = {
+	struct slotpool_image_args argument = {
 		.flags = SLOTPOOL_IMAGE_FILE,
 		.file_offset = pick(process, size),
 		.offset = pick(process, pick_length(process, PAGE)),
@@ -199,7 +199,7 @@ static bool image_of_file(struct process *process, struct client *client)
 
 static bool snapshot(struct process *process, struct client *client, const struct slot *slot)
 {
-	struct slotpool_image argument = { .flags = SLOTPOOL_IMAGE_SLOT, .slot = slot->index };
+	struct slotpool_image_args argument = { .flags = SLOTPOOL_IMAGE_SLOT, .slot = slot->index };
 
 	if (client->nr_handles == MAX_IMAGES)
 		return false;
@@ -221,7 +221,7 @@ static bool image_of_slot(struct process *process, struct client *client)
 
 static bool export_image(struct process *process, struct client *client)
 {
-	struct slotpool_export argument = { .flags = 0 };
+	struct slotpool_export_args argument = { .flags = 0 };
 	const struct handle *handle;
 
 	if (!client->nr_handles || process->nr_exports == MAX_EXPORTS)
@@ -252,7 +252,7 @@ static bool close_export(struct process *process, struct client *client)
 
 static bool import_image(struct process *process, struct client *client)
 {
-	struct slotpool_import argument = { .flags = 0 };
+	struct slotpool_import_args argument = { .flags = 0 };
 	const struct export *export;
 	int err;
 
@@ -270,7 +270,7 @@ static bool import_image(struct process *process, struct client *client)
 
 static bool release_image(struct process *process, struct client *client)
 {
-	struct slotpool_release argument = { .flags = 0 };
+	struct slotpool_release_args argument = { .flags = 0 };
 	struct handle *handle;
 
 	if (!client->nr_handles)

@@ -97,7 +97,7 @@ struct process {
 	/* Of all processes that were started */
 	unsigned int number;
 	uint64_t random;
-	struct slotpool_info info;
+	struct slotpool_info_args info;
 	size_t slot_pages, stride_pages;
 	struct client clients[NR_CLIENTS];
 	unsigned int nr_exports;

@@ -39,7 +39,7 @@ static bool is_short(const struct process *process, int err)
 
 /* Returns the slot, or NULL if there is none to be had, and that may be. */
 static struct slot *take(struct process *process, struct client *client,
-			 struct slotpool_alloc *argument, const struct handle *handle)
+			 struct slotpool_alloc_args *argument, const struct handle *handle)
 {
 	struct slot *slot = &client->slots[client->nr_slots];
 	bool exact = argument->flags & SLOTPOOL_ALLOC_EXACT;
@@ -82,7 +82,7 @@ static struct slot *take(struct process *process, struct client *client,
 
 static bool alloc(struct process *process, struct client *client)
 {
-	struct slotpool_alloc argument = { .flags = 0 };
+	struct slotpool_alloc_args argument = { .flags = 0 };
 	const struct handle *handle = NULL;
 	const struct slot *slot;
 
@@ -118,7 +118,7 @@ static bool alloc(struct process *process, struct client *client)
 
 static void reset_slot(struct process *process, struct client *client, struct slot *slot)
 {
-	struct slotpool_reset argument = { .slot = slot->index };
+	struct slotpool_reset_args argument = { .slot = slot->index };
 
 	CHECK(process, !client_call(client, SLOTPOOL_RESET, &argument));
 	slot_reset(slot);
@@ -150,7 +150,7 @@ static void forget_slot(struct client *client, struct slot *slot)
 static void give_slot(struct process *process, struct client *client, struct slot *slot)
 {
 	bool decommit = one_in(process, 4);
-	struct slotpool_free argument = {
+	struct slotpool_free_args argument = {
 		.flags = decommit ? SLOTPOOL_FREE_DECOMMIT : 0,
 		.slot = slot->index,
 	};
@@ -179,7 +179,7 @@ static bool give(struct process *process, struct client *client)
 static bool resize(struct process *process, struct client *client)
 {
 	struct slot *slot = pick_slot(process, client);
-	struct slotpool_resize argument = { .flags = 0 };
+	struct slotpool_resize_args argument = { .flags = 0 };
 	size_t limit = pick_size(process);
 	size_t commit = process->options->commits ? limit : 0;
 	int err;
@@ -418,7 +418,7 @@ static bool snapshots(struct process *process, struct client *client)
 		return false;
 	image_of_file(process, client);
 	for (i = 0; i < 3 && client->nr_handles == nr_handles + i + 1; i++) {
-		struct slotpool_alloc argument = { .flags = 0 };
+		struct slotpool_alloc_args argument = { .flags = 0 };
 		struct slot *slot = take(process, client, &argument,
 					 &client->handles[nr_handles + i]);
 

@@ -86,7 +86,7 @@ FIXTURE_TEARDOWN(pool)
 TEST_F(pool, has_defaults)
 {
 	long nr_cpus = sysconf(_SC_NPROCESSORS_CONF);
-	struct slotpool_info info;
+	struct slotpool_info_args info;
 
 	ASSERT_EQ(0, pool_load(""));
 	self->fd = pool_open();
@@ -106,12 +106,12 @@ TEST_F(pool, has_defaults)
 
 TEST_F(pool, starts_with_cold_slots_and_a_full_reserve)
 {
-	struct slotpool_stat expected = {
+	struct slotpool_stat_args expected = {
 		.size = sizeof(expected),
 		.cold_slots = 1000,
 		.reserve_free_pages = 4096,
 	};
-	struct slotpool_stat stat;
+	struct slotpool_stat_args stat;
 
 	ASSERT_EQ(0, pool_load(""));
 	self->fd = pool_open();
@@ -122,7 +122,7 @@ TEST_F(pool, starts_with_cold_slots_and_a_full_reserve)
 
 TEST_F(pool, has_the_parameters_given)
 {
-	struct slotpool_info info;
+	struct slotpool_info_args info;
 
 	ASSERT_EQ(0, pool_load("nr_slots=200 nr_shards=3 reserve_pages=123 max_client_pages=77"));
 	self->fd = pool_open();
@@ -142,7 +142,7 @@ TEST_F(pool, has_the_parameters_given)
 
 TEST_F(pool, can_commit_and_keep_any_number_of_warm_slots)
 {
-	struct slotpool_info info;
+	struct slotpool_info_args info;
 
 	ASSERT_EQ(0, pool_load("overcommit=0 max_unused_warm_slots=18446744073709551615"));
 	self->fd = pool_open();
@@ -201,7 +201,7 @@ TEST_F(pool, has_all_slots_if_shards_cannot_be_equal)
 TEST_F(pool, cannot_be_created_twice)
 {
 	char message[8192];
-	struct slotpool_info info;
+	struct slotpool_info_args info;
 	int log;
 
 	ASSERT_EQ(0, pool_load("nr_slots=5"));
@@ -236,7 +236,7 @@ static void use(struct __test_metadata *_metadata, int fd)
 
 TEST_F(pool, starts_afresh_when_the_module_is_loaded_again)
 {
-	struct slotpool_stat first, used, second;
+	struct slotpool_stat_args first, used, second;
 
 	ASSERT_EQ(0, pool_load(""));
 	self->fd = pool_open();
@@ -263,8 +263,8 @@ TEST_F(pool, of_100000_slots_of_4_gib_costs_what_it_holds)
 	const uint64_t size = 4ULL << 30;
 	const uint64_t page = sysconf(_SC_PAGESIZE);
 	struct slotpool_list_entry entries[3] = { };
-	struct slotpool_list list = { .entries = (uintptr_t)entries, .nr_entries = 3 };
-	struct slotpool_stat stat;
+	struct slotpool_list_args list = { .entries = (uintptr_t)entries, .nr_entries = 3 };
+	struct slotpool_stat_args stat;
 	char *maps[3];
 	int i;
 
@@ -368,7 +368,7 @@ FIXTURE_TEARDOWN(size)
 TEST_F(size, is_understood_and_read_back_in_bytes)
 {
 	int fd = pool_open();
-	struct slotpool_info info;
+	struct slotpool_info_args info;
 	char bytes[32];
 
 	ASSERT_GE(fd, 0);

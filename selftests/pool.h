@@ -97,7 +97,7 @@ static inline int pool_open(void)
 	})
 
 /* Allocates a slot; returns it or -errno. */
-static inline int pool_alloc(int fd, struct slotpool_alloc alloc)
+static inline int pool_alloc(int fd, struct slotpool_alloc_args alloc)
 {
 	int err = pool_call(fd, SLOTPOOL_ALLOC, &alloc);
 
@@ -106,34 +106,34 @@ static inline int pool_alloc(int fd, struct slotpool_alloc alloc)
 
 static inline int pool_alloc_any(int fd)
 {
-	return pool_alloc(fd, (struct slotpool_alloc){ .flags = 0 });
+	return pool_alloc(fd, (struct slotpool_alloc_args){ .flags = 0 });
 }
 
 static inline int pool_alloc_key(int fd, uint64_t key)
 {
-	return pool_alloc(fd, (struct slotpool_alloc){ .flags = SLOTPOOL_ALLOC_KEY, .key = key });
+	return pool_alloc(fd, (struct slotpool_alloc_args){ .flags = SLOTPOOL_ALLOC_KEY, .key = key });
 }
 
 static inline int pool_alloc_exact(int fd, uint32_t slot)
 {
 	return pool_alloc(fd,
-			  (struct slotpool_alloc){ .flags = SLOTPOOL_ALLOC_EXACT, .slot = slot });
+			  (struct slotpool_alloc_args){ .flags = SLOTPOOL_ALLOC_EXACT, .slot = slot });
 }
 
 static inline int pool_alloc_limit(int fd, uint64_t limit)
 {
 	return pool_alloc(fd,
-			  (struct slotpool_alloc){ .flags = SLOTPOOL_ALLOC_LIMIT, .limit = limit });
+			  (struct slotpool_alloc_args){ .flags = SLOTPOOL_ALLOC_LIMIT, .limit = limit });
 }
 
 static inline int pool_alloc_image(int fd, uint32_t image)
 {
-	return pool_alloc(fd, (struct slotpool_alloc){ .flags = SLOTPOOL_ALLOC_IMAGE,
+	return pool_alloc(fd, (struct slotpool_alloc_args){ .flags = SLOTPOOL_ALLOC_IMAGE,
 						       .image = image });
 }
 
 /* Makes an image; returns its handle or -errno. */
-static inline int pool_image(int fd, struct slotpool_image image)
+static inline int pool_image(int fd, struct slotpool_image_args image)
 {
 	int err = pool_call(fd, SLOTPOOL_IMAGE, &image);
 
@@ -144,7 +144,7 @@ static inline int pool_image_of_memory(int fd, uint64_t length,
 				       const struct slotpool_image_range *ranges,
 				       uint32_t nr_ranges)
 {
-	return pool_image(fd, (struct slotpool_image){
+	return pool_image(fd, (struct slotpool_image_args){
 				      .flags = SLOTPOOL_IMAGE_MEMORY,
 				      .length = length,
 				      .ranges = (uintptr_t)ranges,
@@ -154,7 +154,7 @@ static inline int pool_image_of_memory(int fd, uint64_t length,
 
 static inline int pool_image_of_file(int fd, uint64_t length, int file)
 {
-	return pool_image(fd, (struct slotpool_image){
+	return pool_image(fd, (struct slotpool_image_args){
 				      .flags = SLOTPOOL_IMAGE_FILE,
 				      .length = length,
 				      .fd = file,
@@ -164,14 +164,14 @@ static inline int pool_image_of_file(int fd, uint64_t length, int file)
 
 static inline int pool_snapshot(int fd, uint32_t slot)
 {
-	return pool_image(fd, (struct slotpool_image){ .flags = SLOTPOOL_IMAGE_SLOT,
+	return pool_image(fd, (struct slotpool_image_args){ .flags = SLOTPOOL_IMAGE_SLOT,
 						       .slot = slot });
 }
 
 /* Returns a file descriptor or -errno. */
 static inline int pool_export(int fd, uint32_t image)
 {
-	struct slotpool_export argument = { .image = image };
+	struct slotpool_export_args argument = { .image = image };
 	int err = pool_call(fd, SLOTPOOL_EXPORT, &argument);
 
 	return err ? err : argument.fd;
@@ -180,7 +180,7 @@ static inline int pool_export(int fd, uint32_t image)
 /* Returns a handle or -errno. */
 static inline int pool_import(int fd, int file)
 {
-	struct slotpool_import argument = { .fd = file };
+	struct slotpool_import_args argument = { .fd = file };
 	int err = pool_call(fd, SLOTPOOL_IMPORT, &argument);
 
 	return err ? err : (int)argument.image;
@@ -189,7 +189,7 @@ static inline int pool_import(int fd, int file)
 /* Returns slots purged or -errno. */
 static inline int pool_release(int fd, uint32_t image)
 {
-	struct slotpool_release argument = { .image = image };
+	struct slotpool_release_args argument = { .image = image };
 	int err = pool_call(fd, SLOTPOOL_RELEASE, &argument);
 
 	return err ? err : (int)argument.purged;
@@ -212,7 +212,7 @@ static inline int pool_memfd(const void *bytes, size_t length, bool sealed)
 /* Returns bytes held or -errno. */
 static inline int64_t pool_free_flags(int fd, uint32_t slot, uint32_t flags)
 {
-	struct slotpool_free argument = { .flags = flags, .slot = slot };
+	struct slotpool_free_args argument = { .flags = flags, .slot = slot };
 	int err = pool_call(fd, SLOTPOOL_FREE, &argument);
 
 	return err ? err : (int64_t)argument.held;
@@ -226,7 +226,7 @@ static inline int64_t pool_free(int fd, uint32_t slot)
 /* Returns bytes held or -errno. */
 static inline int64_t pool_reset(int fd, uint32_t slot)
 {
-	struct slotpool_reset argument = { .slot = slot };
+	struct slotpool_reset_args argument = { .slot = slot };
 	int err = pool_call(fd, SLOTPOOL_RESET, &argument);
 
 	return err ? err : (int64_t)argument.held;
@@ -235,7 +235,7 @@ static inline int64_t pool_reset(int fd, uint32_t slot)
 /* Returns the old limit or -errno. */
 static inline int64_t pool_resize(int fd, uint32_t slot, uint32_t flags, uint64_t limit)
 {
-	struct slotpool_resize argument = { .flags = flags, .slot = slot, .limit = limit };
+	struct slotpool_resize_args argument = { .flags = flags, .slot = slot, .limit = limit };
 	int err = pool_call(fd, SLOTPOOL_RESIZE, &argument);
 
 	return err ? err : (int64_t)argument.old_limit;
@@ -244,24 +244,24 @@ static inline int64_t pool_resize(int fd, uint32_t slot, uint32_t flags, uint64_
 /* Returns slots purged or -errno. */
 static inline int pool_purge(int fd, uint32_t flags, uint64_t key, uint32_t slot)
 {
-	struct slotpool_purge argument = { .flags = flags, .key = key, .slot = slot };
+	struct slotpool_purge_args argument = { .flags = flags, .key = key, .slot = slot };
 	int err = pool_call(fd, SLOTPOOL_PURGE, &argument);
 
 	return err ? err : (int)argument.purged;
 }
 
-static inline struct slotpool_info pool_info(int fd)
+static inline struct slotpool_info_args pool_info(int fd)
 {
-	struct slotpool_info info = { .flags = 0 };
+	struct slotpool_info_args info = { .flags = 0 };
 
 	if (pool_call(fd, SLOTPOOL_INFO, &info))
 		perror("SLOTPOOL_INFO");
 	return info;
 }
 
-static inline struct slotpool_stat pool_stat(int fd)
+static inline struct slotpool_stat_args pool_stat(int fd)
 {
-	struct slotpool_stat stat = { .flags = 0 };
+	struct slotpool_stat_args stat = { .flags = 0 };
 
 	if (pool_call(fd, SLOTPOOL_STAT, &stat))
 		perror("SLOTPOOL_STAT");
@@ -269,10 +269,10 @@ static inline struct slotpool_stat pool_stat(int fd)
 }
 
 /* The gauges are the pool's: any open file shows them. */
-static inline struct slotpool_stat pool_gauges(void)
+static inline struct slotpool_stat_args pool_gauges(void)
 {
 	int fd = pool_open();
-	struct slotpool_stat stat = pool_stat(fd);
+	struct slotpool_stat_args stat = pool_stat(fd);
 
 	close(fd);
 	return stat;
@@ -282,8 +282,8 @@ static inline struct slotpool_stat pool_gauges(void)
 static inline bool pool_is_idle(void)
 {
 	int fd = pool_open();
-	struct slotpool_info info = pool_info(fd);
-	struct slotpool_stat stat = pool_stat(fd);
+	struct slotpool_info_args info = pool_info(fd);
+	struct slotpool_stat_args stat = pool_stat(fd);
 
 	close(fd);
 	return !stat.used_slots && !stat.warm_slots && stat.cold_slots == info.nr_slots &&
@@ -295,7 +295,7 @@ static inline bool pool_is_idle(void)
 /* Maps a range of slots; returns MAP_FAILED on error. */
 static inline char *pool_map(int fd, uint32_t first, uint32_t count)
 {
-	struct slotpool_info info = pool_info(fd);
+	struct slotpool_info_args info = pool_info(fd);
 
 	return mmap(NULL, count * info.slot_stride, PROT_READ | PROT_WRITE,
 		    MAP_SHARED | MAP_NORESERVE, fd, (off_t)(first * info.slot_stride));

@@ -106,7 +106,7 @@ static bool give(int fd, int first, int nr_slots)
 
 TEST_F(pressure, takes_the_memory_of_idle_slots_and_of_no_others)
 {
-	struct slotpool_stat stat;
+	struct slotpool_stat_args stat;
 	int slot;
 
 	/* The first slots use up the reserve. */
@@ -145,7 +145,7 @@ TEST_F(pressure, leaves_what_the_reserve_provides)
 
 TEST_F(pressure, empties_no_slot_that_has_only_pages_of_the_reserve)
 {
-	struct slotpool_info info = pool_info(self->scene.fd);
+	struct slotpool_info_args info = pool_info(self->scene.fd);
 	int first = info.reserve_pages / 16;
 
 	/* The oldest slots have all of the reserve, the latest borrows. */
@@ -176,7 +176,7 @@ static void press(int fd)
 TEST_F_TIMEOUT(pressure, takes_the_least_recently_used_slots_first, 120)
 {
 	static char bytes[SLOT];
-	struct slotpool_stat stat;
+	struct slotpool_stat_args stat;
 	int file, slot, status;
 	pid_t child;
 
@@ -214,7 +214,7 @@ TEST_F(pressure, takes_pages_of_images_that_no_slot_uses)
 		.length = sizeof(bytes),
 		.address = (uintptr_t)bytes,
 	};
-	struct slotpool_stat stat;
+	struct slotpool_stat_args stat;
 
 	memset(bytes, 'i', sizeof(bytes));
 	file = pool_memfd(bytes, sizeof(bytes), true);
@@ -291,7 +291,7 @@ TEST_F(pressure, takes_pages_of_a_snapshot_that_no_slot_ever_used)
 
 TEST_F(pressure, of_the_bound_on_idle_bytes_takes_the_oldest)
 {
-	struct slotpool_alloc alloc = { .flags = SLOTPOOL_ALLOC_EXACT, .slot = 6 };
+	struct slotpool_alloc_args alloc = { .flags = SLOTPOOL_ALLOC_EXACT, .slot = 6 };
 	const uint64_t bound = 40 * PAGE;
 
 	ASSERT_TRUE(put_text(POOL_ATTRIBUTES "max_unused_warm_bytes", "163840"));

@@ -214,7 +214,7 @@ TEST_F_TIMEOUT(races, a_fault_and_a_change_of_image, 120)
 	load(_metadata, race, "reserve_pages=64");
 	begin(_metadata, race, write_slot_0);
 	for (i = 0; goes_on(race, i); i++) {
-		struct slotpool_alloc alloc = {
+		struct slotpool_alloc_args alloc = {
 			.flags = SLOTPOOL_ALLOC_EXACT | SLOTPOOL_ALLOC_IMAGE,
 			.image = race->images[i % 2],
 		};

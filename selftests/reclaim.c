@@ -22,7 +22,7 @@
 static int read_short_of_memory(void)
 {
 	static char bytes[SLOT];
-	struct slotpool_alloc alloc = {
+	struct slotpool_alloc_args alloc = {
 		.flags = SLOTPOOL_ALLOC_IMAGE | SLOTPOOL_ALLOC_EXACT,
 		.slot = NR_SLOTS - 1,
 	};

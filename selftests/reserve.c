@@ -19,7 +19,7 @@
 /* Allocates a slot with a commitment; returns it or -errno. */
 static int alloc_commit(int fd, uint64_t limit, uint64_t commit)
 {
-	return pool_alloc(fd, (struct slotpool_alloc){
+	return pool_alloc(fd, (struct slotpool_alloc_args){
 		.flags = SLOTPOOL_ALLOC_LIMIT | SLOTPOOL_ALLOC_COMMIT,
 		.limit = limit,
 		.commit = commit,
@@ -44,7 +44,7 @@ FIXTURE_SETUP(commit)
 
 FIXTURE_TEARDOWN(commit)
 {
-	struct slotpool_stat stat;
+	struct slotpool_stat_args stat;
 	int fd;
 
 	EXPECT_EQ(0, munmap(self->base, 8 * STRIDE));
@@ -142,7 +142,7 @@ TEST_F(commit, growing_to_less_than_there_is_needs_nothing)
 
 TEST_F(commit, pages_that_a_reset_gives_back_stay_promised)
 {
-	struct slotpool_alloc alloc = { .flags = SLOTPOOL_ALLOC_KEEP, .keep = PAGE };
+	struct slotpool_alloc_args alloc = { .flags = SLOTPOOL_ALLOC_KEEP, .keep = PAGE };
 
 	ASSERT_EQ(0, pool_alloc(self->fd, alloc));
 	ASSERT_EQ(1, pool_alloc_any(self->fd));
@@ -156,7 +156,7 @@ TEST_F(commit, pages_that_a_reset_gives_back_stay_promised)
 
 TEST_F(commit, other_pages_than_the_last_time_can_be_touched)
 {
-	struct slotpool_alloc alloc = {
+	struct slotpool_alloc_args alloc = {
 		.flags = SLOTPOOL_ALLOC_KEY | SLOTPOOL_ALLOC_COMMIT,
 		.key = 1,
 		.commit = 4 * PAGE,
@@ -256,7 +256,7 @@ FIXTURE_SETUP(overcommit)
 
 FIXTURE_TEARDOWN(overcommit)
 {
-	struct slotpool_stat stat;
+	struct slotpool_stat_args stat;
 	int fd;
 
 	EXPECT_EQ(0, munmap(self->base, 8 * STRIDE));

@@ -48,7 +48,7 @@ FIXTURE_TEARDOWN(seal)
 /* Keeps some commands; returns those that are left, or -errno. */
 static int64_t seal(int fd, uint32_t flags, uint64_t commands)
 {
-	struct slotpool_seal argument = { .flags = flags, .commands = commands };
+	struct slotpool_seal_args argument = { .flags = flags, .commands = commands };
 	int err = pool_call(fd, SLOTPOOL_SEAL, &argument);
 
 	return err ? err : (int64_t)argument.commands;

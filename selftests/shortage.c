@@ -28,7 +28,7 @@ static struct shared shared;
 /* Allocates a slot with a commitment; returns it or -errno. */
 static int alloc_commit(int fd, uint64_t limit, uint64_t commit)
 {
-	return pool_alloc(fd, (struct slotpool_alloc){
+	return pool_alloc(fd, (struct slotpool_alloc_args){
 		.flags = SLOTPOOL_ALLOC_LIMIT | SLOTPOOL_ALLOC_COMMIT,
 		.limit = limit,
 		.commit = commit,

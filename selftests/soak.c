@@ -165,7 +165,7 @@ static bool remove_image(struct client *client)
 /* An instance begins; what others wrote isn't there. Returns whether that holds. */
 static bool begin(struct client *client)
 {
-	struct slotpool_alloc alloc = {
+	struct slotpool_alloc_args alloc = {
 		.flags = SLOTPOOL_ALLOC_LIMIT,
 		.limit = SLOT_PAGES * PAGE,
 	};
@@ -317,7 +317,7 @@ TEST_F_TIMEOUT(soak, clients_killed_at_any_point_leave_nothing, TEST_SECONDS)
 	unsigned int left = is_long() ? MANY_KILLS : FEW_KILLS;
 	pid_t children[NR_CHILDREN] = { 0 };
 	uint64_t random = self->seed;
-	struct slotpool_stat stat;
+	struct slotpool_stat_args stat;
 	unsigned int kills = 0;
 	unsigned int i;
 	int status;
@@ -396,7 +396,7 @@ TEST_F_TIMEOUT(soak, a_days_churn_leaves_nothing, TEST_SECONDS)
 	double until = now() + (seconds ? strtod(seconds, NULL) : 0);
 	unsigned int pace = is_long() ? 1 : FEW_SECONDS;
 	uint64_t random = self->seed;
-	struct slotpool_stat stat;
+	struct slotpool_stat_args stat;
 	struct client client;
 	unsigned int days = 0;
 	unsigned int second;

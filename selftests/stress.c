@@ -152,7 +152,7 @@ static void forget_pages(struct held *held, unsigned int first)
 static void take(struct thread *thread)
 {
 	const struct process *process = thread->process;
-	struct slotpool_alloc alloc = { .flags = 0 };
+	struct slotpool_alloc_args alloc = { .flags = 0 };
 	struct held *held = &thread->held[thread->nr_held];
 	int err;
 
@@ -222,7 +222,7 @@ static void resize(struct thread *thread, struct held *held)
 {
 	const struct process *process = thread->process;
 	unsigned int limit = pick(thread, SLOT_PAGES + 1);
-	struct slotpool_resize resize = {
+	struct slotpool_resize_args resize = {
 		.flags = pick(thread, 2) ? SLOTPOOL_RESIZE_GROW_ONLY : 0,
 		.slot = held->slot,
 		.limit = limit * PAGE,
@@ -248,7 +248,7 @@ static void reset(struct thread *thread, struct held *held)
 {
 	const struct process *process = thread->process;
 	struct slotpool_list_entry entry;
-	struct slotpool_list list = {
+	struct slotpool_list_args list = {
 		.entries = (uintptr_t)&entry,
 		.nr_entries = 1,
 		.first = held->slot,
@@ -515,7 +515,7 @@ TEST_F_TIMEOUT(stress, nobody_sees_a_byte_of_anybody_else, 240)
 {
 	struct process process = { .seed = self->seed, .commits = variant->commits };
 	uint64_t random = self->seed;
-	struct slotpool_stat stat;
+	struct slotpool_stat_args stat;
 	unsigned int kills = 0;
 	bool enough;
 	int round;

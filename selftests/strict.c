@@ -62,7 +62,7 @@ TEST_F(strict, every_access_to_a_free_slot_traps)
 
 TEST_F(strict, a_slot_keeps_its_memory_and_is_new_for_the_next)
 {
-	struct slotpool_stat before;
+	struct slotpool_stat_args before;
 	long faults;
 
 	ASSERT_EQ(0, pool_alloc_key(self->fd, 1));
@@ -115,7 +115,7 @@ TEST_F(strict, a_lower_limit_counts_for_what_was_kept)
 	ASSERT_EQ(0, pool_alloc_key(self->fd, 1));
 	memset(self->base, 'x', SLOT);
 	ASSERT_EQ(SLOT, pool_free(self->fd, 0));
-	ASSERT_EQ(0, pool_alloc(self->fd, (struct slotpool_alloc){
+	ASSERT_EQ(0, pool_alloc(self->fd, (struct slotpool_alloc_args){
 						  .flags = SLOTPOOL_ALLOC_KEY |
 							   SLOTPOOL_ALLOC_LIMIT,
 						  .key = 1,

@@ -70,36 +70,36 @@ struct command {
 
 /* Tables are easier to read as they are. */
 /* clang-format off */
-#define FIELD(_type, _name, ...) { offsetof(struct slotpool_##_type, _name), __VA_ARGS__ }
+#define FIELD(_type, _name, ...) { offsetof(struct slotpool_##_type##_args, _name), __VA_ARGS__ }
 
 static const struct command commands[] = {
-	{ SLOTPOOL_INFO, sizeof(struct slotpool_info), 0, false,
+	{ SLOTPOOL_INFO, sizeof(struct slotpool_info_args), 0, false,
 	  { FIELD(info, __reserved, KIND_ZERO, 0) } },
-	{ SLOTPOOL_ALLOC, sizeof(struct slotpool_alloc), 0x3f, false,
+	{ SLOTPOOL_ALLOC, sizeof(struct slotpool_alloc_args), 0x3f, false,
 	  { FIELD(alloc, key, KIND_KEY, SLOTPOOL_ALLOC_KEY),
 	    FIELD(alloc, limit, KIND_PAGES, SLOTPOOL_ALLOC_LIMIT),
 	    FIELD(alloc, commit, KIND_PAGES, SLOTPOOL_ALLOC_COMMIT),
 	    FIELD(alloc, keep, KIND_PAGES, SLOTPOOL_ALLOC_KEEP),
 	    FIELD(alloc, slot, KIND_SLOT, SLOTPOOL_ALLOC_EXACT),
 	    FIELD(alloc, image, KIND_IMAGE, SLOTPOOL_ALLOC_IMAGE) } },
-	{ SLOTPOOL_RESET, sizeof(struct slotpool_reset), 0, false,
+	{ SLOTPOOL_RESET, sizeof(struct slotpool_reset_args), 0, false,
 	  { FIELD(reset, slot, KIND_SLOT, 0), FIELD(reset, __reserved, KIND_ZERO, 0) } },
-	{ SLOTPOOL_FREE, sizeof(struct slotpool_free), 0x3, false,
+	{ SLOTPOOL_FREE, sizeof(struct slotpool_free_args), 0x3, false,
 	  { FIELD(free, slot, KIND_SLOT, 0), FIELD(free, __reserved, KIND_ZERO, 0) } },
-	{ SLOTPOOL_RESIZE, sizeof(struct slotpool_resize), 0x3, false,
+	{ SLOTPOOL_RESIZE, sizeof(struct slotpool_resize_args), 0x3, false,
 	  { FIELD(resize, slot, KIND_SLOT, 0), FIELD(resize, limit, KIND_PAGES, 0),
 	    FIELD(resize, commit, KIND_PAGES, SLOTPOOL_RESIZE_COMMIT),
 	    FIELD(resize, __reserved, KIND_ZERO, 0) } },
-	{ SLOTPOOL_PURGE, sizeof(struct slotpool_purge), 0x7, true,
+	{ SLOTPOOL_PURGE, sizeof(struct slotpool_purge_args), 0x7, true,
 	  { FIELD(purge, key, KIND_KEY, SLOTPOOL_PURGE_KEY),
 	    FIELD(purge, slot, KIND_SLOT, SLOTPOOL_PURGE_SLOT),
 	    FIELD(purge, image, KIND_IMAGE, SLOTPOOL_PURGE_IMAGE),
 	    FIELD(purge, __reserved, KIND_ZERO, 0) } },
-	{ SLOTPOOL_LIST, sizeof(struct slotpool_list), 0, false,
+	{ SLOTPOOL_LIST, sizeof(struct slotpool_list_args), 0, false,
 	  { FIELD(list, entries, KIND_BUFFER, 0), FIELD(list, nr_entries, KIND_COUNT, 0),
 	    FIELD(list, first, KIND_SLOT, 0) } },
-	{ SLOTPOOL_STAT, sizeof(struct slotpool_stat), 0, false, { { 0 } } },
-	{ SLOTPOOL_IMAGE, sizeof(struct slotpool_image), 0x7, true,
+	{ SLOTPOOL_STAT, sizeof(struct slotpool_stat_args), 0, false, { { 0 } } },
+	{ SLOTPOOL_IMAGE, sizeof(struct slotpool_image_args), 0x7, true,
 	  { FIELD(image, length, KIND_LENGTH, SLOTPOOL_IMAGE_MEMORY | SLOTPOOL_IMAGE_FILE),
 	    FIELD(image, ranges, KIND_RANGES, SLOTPOOL_IMAGE_MEMORY),
 	    FIELD(image, offset, KIND_PAGES, SLOTPOOL_IMAGE_FILE),
@@ -108,13 +108,13 @@ static const struct command commands[] = {
 	    FIELD(image, nr_ranges, KIND_COUNT, SLOTPOOL_IMAGE_MEMORY),
 	    FIELD(image, fd, KIND_FILE, SLOTPOOL_IMAGE_FILE),
 	    FIELD(image, slot, KIND_SLOT, SLOTPOOL_IMAGE_SLOT) } },
-	{ SLOTPOOL_EXPORT, sizeof(struct slotpool_export), 0, false,
+	{ SLOTPOOL_EXPORT, sizeof(struct slotpool_export_args), 0, false,
 	  { FIELD(export, image, KIND_IMAGE, 0) } },
-	{ SLOTPOOL_IMPORT, sizeof(struct slotpool_import), 0, false,
+	{ SLOTPOOL_IMPORT, sizeof(struct slotpool_import_args), 0, false,
 	  { FIELD(import, fd, KIND_EXPORT, 0) } },
-	{ SLOTPOOL_RELEASE, sizeof(struct slotpool_release), 0, false,
+	{ SLOTPOOL_RELEASE, sizeof(struct slotpool_release_args), 0, false,
 	  { FIELD(release, image, KIND_IMAGE, 0) } },
-	{ SLOTPOOL_SEAL, sizeof(struct slotpool_seal), 0x1, false,
+	{ SLOTPOOL_SEAL, sizeof(struct slotpool_seal_args), 0x1, false,
 	  { FIELD(seal, commands, KIND_COMMANDS, 0) } },
 };
 
@@ -195,7 +195,7 @@ struct shared {
 
 static struct shared *shared;
 
-static struct slotpool_info info;
+static struct slotpool_info_args info;
 static struct sequence current;
 static struct thread threads[MAX_THREADS];
 static pthread_barrier_t barrier;
@@ -314,7 +314,7 @@ static void check_nobodys(uint32_t slot)
 	check_unmapped(1, slot, 0);
 }
 
-static void check_freed(int client, const struct slotpool_free *free)
+static void check_freed(int client, const struct slotpool_free_args *free)
 {
 	/* If it wasn't the client's, it may be another one's. */
 	if (free->flags & SLOTPOOL_FREE_IF_OWNED)
@@ -457,10 +457,10 @@ static unsigned int make_size(const struct command *command, unsigned int quirk)
 
 static void remember(const struct command *command, const void *argument, int client)
 {
-	const struct slotpool_alloc *alloc = argument;
-	const struct slotpool_reset *reset = argument;
-	const struct slotpool_resize *resize = argument;
-	const struct slotpool_purge *purge = argument;
+	const struct slotpool_alloc_args *alloc = argument;
+	const struct slotpool_reset_args *reset = argument;
+	const struct slotpool_resize_args *resize = argument;
+	const struct slotpool_purge_args *purge = argument;
 
 	switch (command->request) {
 	case SLOTPOOL_ALLOC:
@@ -488,17 +488,17 @@ static void remember(const struct command *command, const void *argument, int cl
 		break;
 	case SLOTPOOL_IMAGE:
 		handles[client][nr_handles[client]++ % 8] =
-			((const struct slotpool_image *)argument)->image;
+			((const struct slotpool_image_args *)argument)->image;
 		break;
 	case SLOTPOOL_IMPORT:
 		handles[client][nr_handles[client]++ % 8] =
-			((const struct slotpool_import *)argument)->image;
+			((const struct slotpool_import_args *)argument)->image;
 		images_shared = true;
 		break;
 	case SLOTPOOL_EXPORT:
 		/* Ones that don't fit any more stay open until the process ends. */
 		exports[__atomic_fetch_add(&nr_exports, 1, __ATOMIC_RELAXED) % MAX_EXPORTS] =
-			((const struct slotpool_export *)argument)->fd;
+			((const struct slotpool_export_args *)argument)->fd;
 		break;
 	}
 }

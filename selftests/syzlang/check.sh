@@ -66,7 +66,7 @@ BEGIN {
 
 /^[a-z_]+ \{/ {
 	struct = $1
-	sub(/^slotpool_image_(memory|file|slot)$/, "slotpool_image", struct)
+	sub(/^slotpool_image_(memory|file|slot)_args$/, "slotpool_image_args", struct)
 	offset = 0
 	next
 }

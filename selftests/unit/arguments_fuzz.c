@@ -400,7 +400,7 @@ bool pool_describe(struct pool *from, struct pool_client *owner, u32 index,
 	return owned(index);
 }
 
-void pool_stat(struct pool *from, struct pool_client *owner, struct slotpool_stat *stat)
+void pool_stat(struct pool *from, struct pool_client *owner, struct slotpool_stat_args *stat)
 {
 	(void)from;
 	(void)owner;
@@ -447,7 +447,7 @@ static void expect_terms(u64 limit, bool has_commit, u64 commit, struct effect *
 	expected->commit = (has_commit || overcommit ? commit : limit) / PAGE_SIZE;
 }
 
-static void expect_alloc(const struct slotpool_alloc *alloc, struct effect *expected)
+static void expect_alloc(const struct slotpool_alloc_args *alloc, struct effect *expected)
 {
 	bool has_key = alloc->flags & SLOTPOOL_ALLOC_KEY;
 	bool has_image = alloc->flags & SLOTPOOL_ALLOC_IMAGE;
@@ -479,7 +479,7 @@ static void expect_alloc(const struct slotpool_alloc *alloc, struct effect *expe
 	expect_terms(limit, alloc->flags & SLOTPOOL_ALLOC_COMMIT, alloc->commit, expected);
 }
 
-static void expect_purge(const struct slotpool_purge *argument, struct effect *expected)
+static void expect_purge(const struct slotpool_purge_args *argument, struct effect *expected)
 {
 	u32 flags = argument->flags;
 
@@ -503,7 +503,7 @@ static void expect_purge(const struct slotpool_purge *argument, struct effect *e
 	}
 }
 
-static void expect_list(const struct slotpool_list *list)
+static void expect_list(const struct slotpool_list_args *list)
 {
 	u64 address = list->entries;
 	u32 slot;
@@ -518,7 +518,7 @@ static void expect_list(const struct slotpool_list *list)
 	}
 }
 
-static void expect_ranges(const struct slotpool_image *image)
+static void expect_ranges(const struct slotpool_image_args *image)
 {
 	const u64 size = sizeof(struct slotpool_image_range);
 	const unsigned char *bytes = user_at(image->ranges, image->nr_ranges * size, false);
@@ -542,7 +542,7 @@ static void expect_ranges(const struct slotpool_image *image)
 	}
 }
 
-static void expect_image(const struct slotpool_image *image, struct effect *expected)
+static void expect_image(const struct slotpool_image_args *image, struct effect *expected)
 {
 	bool of_memory = image->flags == SLOTPOOL_IMAGE_MEMORY;
 	bool of_file = image->flags == SLOTPOOL_IMAGE_FILE;
@@ -632,10 +632,10 @@ static void expect(unsigned int nr, const union argument *argument, struct effec
 
 /* ---- one call ---- */
 
-#define COMMAND(_name, _first_result, _flags, _changes)                                    \
-	{                                                                                  \
-		sizeof(struct slotpool_##_name),                                           \
-			offsetof(struct slotpool_##_name, _first_result), _flags, _changes \
+#define COMMAND(_name, _first_result, _flags, _changes)                                           \
+	{                                                                                         \
+		sizeof(struct slotpool_##_name##_args),                                           \
+			offsetof(struct slotpool_##_name##_args, _first_result), _flags, _changes \
 	}
 
 static const struct {
@@ -905,10 +905,10 @@ int arguments_fuzz(const u8 *data, size_t size)
 				memcpy(bytes + sizeof(i), &i, sizeof(i));
 			}
 			if (options & 32 && nr == _IOC_NR(SLOTPOOL_IMAGE))
-				memcpy(bytes + offsetof(struct slotpool_image, ranges),
+				memcpy(bytes + offsetof(struct slotpool_image_args, ranges),
 				       &(u64){ ARRAY + pages / 64 * 8 }, sizeof(u64));
 			if (options & 32 && nr == _IOC_NR(SLOTPOOL_LIST))
-				memcpy(bytes + offsetof(struct slotpool_list, entries),
+				memcpy(bytes + offsetof(struct slotpool_list_args, entries),
 				       &(u64){ ARRAY + pages / 64 * 8 }, sizeof(u64));
 		}
 		take_words(&input, user_at(ARRAY, PAGE_SIZE, false), PAGE_SIZE);

@@ -18,7 +18,7 @@ usage()
 	  --plain           the programs are no tests: show what they print, and
 	                    succeed if all of them exit with 0
 	  --icount          one processor on which one instruction takes one nanosecond,
-	                    whatever else the host does; no mitigations, and no
+	                    whatever else runs beside it; no mitigations, and no
 	                    instructions that copy or clear more than 8 bytes
 	  --plugin FILE[,NAME=VALUE]...
 	                    a plugin for qemu that counts instructions, and its

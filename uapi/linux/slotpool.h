@@ -53,7 +53,7 @@
 #define SLOTPOOL_SEAL	_IO(SLOTPOOL_IOC_MAGIC, 0x0c)
 
 /**
- * enum slotpool_feature - bits of &struct slotpool_info.features
+ * enum slotpool_feature - bits of &struct slotpool_info_args.features
  * @SLOTPOOL_FEATURE_OVERCOMMIT: The pool takes pages beyond its reserve from
  *	the system, charged to the process that touches them. Without it every
  *	page comes from the reserve, and ALLOC and RESIZE commit to them.
@@ -70,8 +70,8 @@ enum slotpool_feature {
 };
 
 /**
- * struct slotpool_info - argument of SLOTPOOL_INFO: what the pool is like
- * @size: sizeof(struct slotpool_info)
+ * struct slotpool_info_args - argument of SLOTPOOL_INFO: what the pool is like
+ * @size: sizeof(struct slotpool_info_args)
  * @flags: Must be 0.
  * @features: out: bits of enum slotpool_feature
  * @slot_size: out: bytes of a slot that can be made accessible
@@ -98,7 +98,7 @@ enum slotpool_feature {
  *
  * Changes nothing and binds nothing.
  */
-struct slotpool_info {
+struct slotpool_info_args {
 	__u32 size;
 	__u32 flags;
 	__aligned_u64 features;
@@ -120,19 +120,19 @@ struct slotpool_info {
 
 /**
  * enum slotpool_alloc_flags - flags of SLOTPOOL_ALLOC
- * @SLOTPOOL_ALLOC_KEY: &struct slotpool_alloc.key is the affinity; without
+ * @SLOTPOOL_ALLOC_KEY: &struct slotpool_alloc_args.key is the affinity; without
  *	the flag the slot gets none.
- * @SLOTPOOL_ALLOC_EXACT: Take the slot &struct slotpool_alloc.slot.
- * @SLOTPOOL_ALLOC_LIMIT: &struct slotpool_alloc.limit counts; without the
+ * @SLOTPOOL_ALLOC_EXACT: Take the slot &struct slotpool_alloc_args.slot.
+ * @SLOTPOOL_ALLOC_LIMIT: &struct slotpool_alloc_args.limit counts; without the
  *	flag the limit is the image's length, or without an image the slot's
  *	size.
- * @SLOTPOOL_ALLOC_COMMIT: &struct slotpool_alloc.commit counts; without the
+ * @SLOTPOOL_ALLOC_COMMIT: &struct slotpool_alloc_args.commit counts; without the
  *	flag the commitment is the limit, or nothing in a pool that
  *	overcommits.
- * @SLOTPOOL_ALLOC_KEEP: &struct slotpool_alloc.keep counts; without the flag
+ * @SLOTPOOL_ALLOC_KEEP: &struct slotpool_alloc_args.keep counts; without the flag
  *	it is the pool's keep_bytes.
  * @SLOTPOOL_ALLOC_IMAGE: The slot starts as the image
- *	&struct slotpool_alloc.image, which is also its affinity; not with KEY.
+ *	&struct slotpool_alloc_args.image, which is also its affinity; not with KEY.
  *	Without the flag it starts as zeros.
  */
 enum slotpool_alloc_flags {
@@ -171,8 +171,8 @@ enum slotpool_contents {
 };
 
 /**
- * struct slotpool_alloc - argument of SLOTPOOL_ALLOC: take a slot
- * @size: sizeof(struct slotpool_alloc)
+ * struct slotpool_alloc_args - argument of SLOTPOOL_ALLOC: take a slot
+ * @size: sizeof(struct slotpool_alloc_args)
  * @flags: enum slotpool_alloc_flags
  * @key: affinity: slots that this client used last with this key come first
  * @limit: bytes of the slot that are accessible, from its start on; a
@@ -205,7 +205,7 @@ enum slotpool_contents {
  *		memory of all free slots, or the kernel is out of memory
  * EDQUOT	the commitment would take the client above max_client_pages
  */
-struct slotpool_alloc {
+struct slotpool_alloc_args {
 	__u32 size;
 	__u32 flags;
 	__aligned_u64 key;
@@ -220,8 +220,8 @@ struct slotpool_alloc {
 };
 
 /**
- * struct slotpool_reset - argument of SLOTPOOL_RESET: make a slot new again
- * @size: sizeof(struct slotpool_reset)
+ * struct slotpool_reset_args - argument of SLOTPOOL_RESET: make a slot new again
+ * @size: sizeof(struct slotpool_reset_args)
  * @flags: Must be 0.
  * @slot: a slot that the client owns
  * @__reserved: Must be 0.
@@ -237,7 +237,7 @@ struct slotpool_alloc {
  * EINVAL	the slot is not one of the pool's
  * ENOENT	the client doesn't own the slot
  */
-struct slotpool_reset {
+struct slotpool_reset_args {
 	__u32 size;
 	__u32 flags;
 	__u32 slot;
@@ -257,8 +257,8 @@ enum slotpool_free_flags {
 };
 
 /**
- * struct slotpool_free - argument of SLOTPOOL_FREE: give a slot back
- * @size: sizeof(struct slotpool_free)
+ * struct slotpool_free_args - argument of SLOTPOOL_FREE: give a slot back
+ * @size: sizeof(struct slotpool_free_args)
  * @flags: enum slotpool_free_flags
  * @slot: a slot that the client owns
  * @__reserved: Must be 0.
@@ -273,7 +273,7 @@ enum slotpool_free_flags {
  * EINVAL	the slot is not one of the pool's
  * ENOENT	the client doesn't own the slot (never with IF_OWNED)
  */
-struct slotpool_free {
+struct slotpool_free_args {
 	__u32 size;
 	__u32 flags;
 	__u32 slot;
@@ -285,7 +285,7 @@ struct slotpool_free {
  * enum slotpool_resize_flags - flags of SLOTPOOL_RESIZE
  * @SLOTPOOL_RESIZE_GROW_ONLY: Change nothing, and succeed, if the limit is as
  *	large already.
- * @SLOTPOOL_RESIZE_COMMIT: &struct slotpool_resize.commit counts; without the
+ * @SLOTPOOL_RESIZE_COMMIT: &struct slotpool_resize_args.commit counts; without the
  *	flag the commitment is the new limit, or nothing in a pool that
  *	overcommits.
  */
@@ -295,13 +295,13 @@ enum slotpool_resize_flags {
 };
 
 /**
- * struct slotpool_resize - argument of SLOTPOOL_RESIZE: move a slot's limit
- * @size: sizeof(struct slotpool_resize)
+ * struct slotpool_resize_args - argument of SLOTPOOL_RESIZE: move a slot's limit
+ * @size: sizeof(struct slotpool_resize_args)
  * @flags: enum slotpool_resize_flags
  * @slot: a slot that the client owns
  * @__reserved: Must be 0.
  * @limit: the new limit in bytes, a multiple of the page size
- * @commit: as in &struct slotpool_alloc
+ * @commit: as in &struct slotpool_alloc_args
  * @old_limit: out: the limit before, in bytes
  *
  * Pages above a lower limit are given back: they are those of the image, or
@@ -313,7 +313,7 @@ enum slotpool_resize_flags {
  * ENOMEM	as for SLOTPOOL_ALLOC
  * EDQUOT	as for SLOTPOOL_ALLOC
  */
-struct slotpool_resize {
+struct slotpool_resize_args {
 	__u32 size;
 	__u32 flags;
 	__u32 slot;
@@ -326,10 +326,10 @@ struct slotpool_resize {
 /**
  * enum slotpool_purge_flags - flags of SLOTPOOL_PURGE, one at most
  * @SLOTPOOL_PURGE_KEY: the free slots with the affinity
- *	&struct slotpool_purge.key
- * @SLOTPOOL_PURGE_SLOT: the free slot &struct slotpool_purge.slot
+ *	&struct slotpool_purge_args.key
+ * @SLOTPOOL_PURGE_SLOT: the free slot &struct slotpool_purge_args.slot
  * @SLOTPOOL_PURGE_IMAGE: the free slots with the affinity
- *	&struct slotpool_purge.image
+ *	&struct slotpool_purge_args.image
  */
 enum slotpool_purge_flags {
 	SLOTPOOL_PURGE_KEY = 1 << 0,
@@ -338,8 +338,8 @@ enum slotpool_purge_flags {
 };
 
 /**
- * struct slotpool_purge - argument of SLOTPOOL_PURGE: give idle memory back
- * @size: sizeof(struct slotpool_purge)
+ * struct slotpool_purge_args - argument of SLOTPOOL_PURGE: give idle memory back
+ * @size: sizeof(struct slotpool_purge_args)
  * @flags: enum slotpool_purge_flags; 0 for all free slots that this client
  *	used last
  * @key: an affinity, with SLOTPOOL_PURGE_KEY
@@ -355,7 +355,7 @@ enum slotpool_purge_flags {
  * ENOENT	PURGE_SLOT, and the slot is not warm or was last used by another
  *		client
  */
-struct slotpool_purge {
+struct slotpool_purge_args {
 	__u32 size;
 	__u32 flags;
 	__aligned_u64 key;
@@ -399,8 +399,8 @@ struct slotpool_list_entry {
 };
 
 /**
- * struct slotpool_list - argument of SLOTPOOL_LIST: what this client owns
- * @size: sizeof(struct slotpool_list)
+ * struct slotpool_list_args - argument of SLOTPOOL_LIST: what this client owns
+ * @size: sizeof(struct slotpool_list_args)
  * @flags: Must be 0.
  * @entries: address of an array of &struct slotpool_list_entry
  * @nr_entries: in: the array's length; out: entries filled in
@@ -411,7 +411,7 @@ struct slotpool_list_entry {
  *
  * EFAULT	an entry can't be written
  */
-struct slotpool_list {
+struct slotpool_list_args {
 	__u32 size;
 	__u32 flags;
 	__aligned_u64 entries;
@@ -420,8 +420,8 @@ struct slotpool_list {
 };
 
 /**
- * struct slotpool_stat - argument of SLOTPOOL_STAT: what the pool did and holds
- * @size: sizeof(struct slotpool_stat)
+ * struct slotpool_stat_args - argument of SLOTPOOL_STAT: what the pool did and holds
+ * @size: sizeof(struct slotpool_stat_args)
  * @flags: Must be 0.
  * @used_slots: out: slots that are allocated, or on their way between states
  * @warm_slots: out: free slots that may hold memory
@@ -467,7 +467,7 @@ struct slotpool_list {
  * all but the client's own are the whole pool's and count from its creation.
  * Changes nothing and binds nothing.
  */
-struct slotpool_stat {
+struct slotpool_stat_args {
 	__u32 size;
 	__u32 flags;
 	__aligned_u64 used_slots;
@@ -533,8 +533,8 @@ struct slotpool_image_range {
 };
 
 /**
- * struct slotpool_image - argument of SLOTPOOL_IMAGE: make an image
- * @size: sizeof(struct slotpool_image)
+ * struct slotpool_image_args - argument of SLOTPOOL_IMAGE: make an image
+ * @size: sizeof(struct slotpool_image_args)
  * @flags: enum slotpool_image_flags
  * @length: in: the image's length in bytes, a multiple of the page size and not
  *	above the slot size; with IMAGE_SLOT 0; out: the image's length
@@ -575,7 +575,7 @@ struct slotpool_image_range {
  * ENOMEM	the kernel, or the caller's cgroup, is out of memory
  * EINTR	the process is being killed
  */
-struct slotpool_image {
+struct slotpool_image_args {
 	__u32 size;
 	__u32 flags;
 	__aligned_u64 length;
@@ -591,8 +591,8 @@ struct slotpool_image {
 };
 
 /**
- * struct slotpool_export - argument of SLOTPOOL_EXPORT: an image as a file
- * @size: sizeof(struct slotpool_export)
+ * struct slotpool_export_args - argument of SLOTPOOL_EXPORT: an image as a file
+ * @size: sizeof(struct slotpool_export_args)
  * @flags: Must be 0.
  * @image: a handle
  * @fd: out: a new file descriptor, close-on-exec
@@ -605,7 +605,7 @@ struct slotpool_image {
  * ENFILE	the system has no file left
  * ENOMEM	the kernel is out of memory
  */
-struct slotpool_export {
+struct slotpool_export_args {
 	__u32 size;
 	__u32 flags;
 	__u32 image;
@@ -613,8 +613,8 @@ struct slotpool_export {
 };
 
 /**
- * struct slotpool_import - argument of SLOTPOOL_IMPORT: a handle of an image
- * @size: sizeof(struct slotpool_import)
+ * struct slotpool_import_args - argument of SLOTPOOL_IMPORT: a handle of an image
+ * @size: sizeof(struct slotpool_import_args)
  * @flags: Must be 0.
  * @fd: a descriptor from SLOTPOOL_EXPORT; not needed afterwards
  * @image: out: the handle
@@ -627,7 +627,7 @@ struct slotpool_export {
  * EINVAL	the fd is not that of an image
  * ENOMEM	the kernel is out of memory
  */
-struct slotpool_import {
+struct slotpool_import_args {
 	__u32 size;
 	__u32 flags;
 	__s32 fd;
@@ -636,8 +636,8 @@ struct slotpool_import {
 };
 
 /**
- * struct slotpool_release - argument of SLOTPOOL_RELEASE: give up a handle
- * @size: sizeof(struct slotpool_release)
+ * struct slotpool_release_args - argument of SLOTPOOL_RELEASE: give up a handle
+ * @size: sizeof(struct slotpool_release_args)
  * @flags: Must be 0.
  * @image: the handle
  * @purged: out: slots that became cold
@@ -647,7 +647,7 @@ struct slotpool_import {
  *
  * ENOENT	the client has no such image
  */
-struct slotpool_release {
+struct slotpool_release_args {
 	__u32 size;
 	__u32 flags;
 	__u32 image;
@@ -663,12 +663,12 @@ enum slotpool_seal_flags {
 	SLOTPOOL_SEAL_MMAP = 1 << 0,
 };
 
-/* What &struct slotpool_seal.commands has to have for a command to stay */
+/* What &struct slotpool_seal_args.commands has to have for a command to stay */
 #define SLOTPOOL_SEAL_KEEP(command) ((__u64)1 << _IOC_NR(command))
 
 /**
- * struct slotpool_seal - argument of SLOTPOOL_SEAL: do without the rest
- * @size: sizeof(struct slotpool_seal)
+ * struct slotpool_seal_args - argument of SLOTPOOL_SEAL: do without the rest
+ * @size: sizeof(struct slotpool_seal_args)
  * @flags: enum slotpool_seal_flags
  * @commands: in: SLOTPOOL_SEAL_KEEP() of the commands that are still needed,
  *	all others are sealed off; out: those that this file has left
@@ -680,7 +680,7 @@ enum slotpool_seal_flags {
  * end as usual. Bits of commands that the kernel doesn't know are ignored. With
  * no flags and all bits set the call only asks.
  */
-struct slotpool_seal {
+struct slotpool_seal_args {
 	__u32 size;
 	__u32 flags;
 	__aligned_u64 commands;

@@ -27,7 +27,7 @@ static uint64_t random_key(uint64_t nr_keys)
 
 static uint32_t take(struct slotpool *pool, uint64_t key)
 {
-	struct slotpool_alloc alloc = { .flags = SLOTPOOL_ALLOC_KEY, .key = key };
+	struct slotpool_alloc_args alloc = { .flags = SLOTPOOL_ALLOC_KEY, .key = key };
 
 	check(slotpool_alloc(pool, &alloc), "ALLOC");
 	return alloc.slot;

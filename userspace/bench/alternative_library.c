@@ -4,7 +4,7 @@
  *
  * Without it the library does what Wasmtime's pooling allocator does with a slot
  * that goes back to the same module. From where its sequences of system calls are
- * (userspace/lib/host_slot.c has them), all below crates/wasmtime/src/runtime/vm:
+ * (userspace/lib/user_slot.c has them), all below crates/wasmtime/src/runtime/vm:
  *
  * - An instance begins in a mapping of the image that is there already, and
  *   mprotect() moves the end of what is accessible: cow.rs, instantiate() and
@@ -30,7 +30,7 @@
 #include "place.h"
 
 static struct slotpool *pool;
-static struct slotpool_alloc request;
+static struct slotpool_alloc_args request;
 static char *memory;
 
 static void alloc(void)
@@ -44,7 +44,7 @@ static void alloc(void)
 
 static bool fits(const struct workload *workload)
 {
-	const struct slotpool_info *info = slotpool_geometry(pool);
+	const struct slotpool_info_args *info = slotpool_geometry(pool);
 
 	return info->slot_size >= workload->memory + workload->grown;
 }
@@ -64,7 +64,7 @@ static bool start(const struct workload *workload, const struct setting *setting
 	}
 	place_aligned(slotpool_geometry(pool)->slot_stride);
 	check(slotpool_map(pool, 0, 1), "mmap");
-	request = (struct slotpool_alloc){
+	request = (struct slotpool_alloc_args){
 		.flags = SLOTPOOL_ALLOC_IMAGE | SLOTPOOL_ALLOC_KEEP,
 		.keep = setting->keep,
 	};
@@ -84,7 +84,7 @@ static bool start_kernel(const struct workload *workload, const struct setting *
 	return start(workload, setting);
 }
 
-static bool start_host(const struct workload *workload, const struct setting *setting,
+static bool start_user(const struct workload *workload, const struct setting *setting,
 		       const char *reset)
 {
 	char parameters[120];
@@ -92,26 +92,26 @@ static bool start_host(const struct workload *workload, const struct setting *se
 	snprintf(parameters, sizeof(parameters),
 		 "nr_slots=1 slot_size=%lu slot_stride=%lu reset=%s",
 		 workload->memory + workload->grown, 2 * workload->memory, reset);
-	setenv("SLOTPOOL_BACKEND", "host", 1);
-	setenv("SLOTPOOL_HOST_POOL", parameters, 1);
+	setenv("SLOTPOOL_BACKEND", "user", 1);
+	setenv("SLOTPOOL_USER_POOL", parameters, 1);
 	return start(workload, setting);
 }
 
 static bool start_scan(const struct workload *workload, const struct setting *setting)
 {
-	return start_host(workload, setting, "scan");
+	return start_user(workload, setting, "scan");
 }
 
 static bool start_keep(const struct workload *workload, const struct setting *setting)
 {
-	return start_host(workload, setting, "madvise");
+	return start_user(workload, setting, "madvise");
 }
 
 static bool start_madvise(const struct workload *workload, const struct setting *setting)
 {
 	const struct setting nothing = { .huge = setting->huge };
 
-	return start_host(workload, &nothing, "madvise");
+	return start_user(workload, &nothing, "madvise");
 }
 
 static void live(const struct workload *workload)
@@ -144,7 +144,7 @@ static void stop(void)
 
 static uint64_t overwritten(void)
 {
-	struct slotpool_stat stat;
+	struct slotpool_stat_args stat;
 
 	check(slotpool_stat(pool, &stat), "STAT");
 	return stat.reset_pages * PAGE;

@@ -35,7 +35,7 @@ static void burst(struct slotpool *pool, const uint32_t images[NR_IMAGES])
 	static uint32_t slots[NR_INSTANCES];
 
 	for (int i = 0; i < NR_INSTANCES; i++) {
-		struct slotpool_alloc alloc = {
+		struct slotpool_alloc_args alloc = {
 			.flags = SLOTPOOL_ALLOC_IMAGE,
 			.image = images[i % NR_IMAGES],
 		};
@@ -53,7 +53,7 @@ static void burst(struct slotpool *pool, const uint32_t images[NR_IMAGES])
 static void tell(struct slotpool *pool, const char *alternative, const char *what, const char *n,
 		 double before)
 {
-	struct slotpool_stat stat;
+	struct slotpool_stat_args stat;
 	char workload[80];
 
 	snprintf(workload, sizeof(workload), "%s instances=%d N=%s", what, NR_INSTANCES, n);

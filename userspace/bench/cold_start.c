@@ -86,7 +86,7 @@ static void tell_sample(const char *alternative, const char *instance, struct sa
 
 static uint32_t take(struct slotpool *pool, uint32_t image)
 {
-	struct slotpool_alloc alloc = { .flags = SLOTPOOL_ALLOC_IMAGE, .image = image };
+	struct slotpool_alloc_args alloc = { .flags = SLOTPOOL_ALLOC_IMAGE, .image = image };
 
 	check(slotpool_alloc(pool, &alloc), "ALLOC");
 	return alloc.slot;

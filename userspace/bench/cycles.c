@@ -414,7 +414,7 @@ static void parse(int argc, char **argv)
 		{ "quick", no_argument, NULL, 'q' },
 		{ "large", no_argument, NULL, 'l' },
 		{ "shootdowns", required_argument, NULL, 's' },
-		{ "host", no_argument, NULL, 'h' },
+		{ "native", no_argument, NULL, 'n' },
 		{ 0 },
 	};
 	int option;
@@ -430,11 +430,11 @@ static void parse(int argc, char **argv)
 		case 's':
 			options.settings = optarg;
 			break;
-		case 'h':
+		case 'n':
 			options.unit = "ns/cycle";
 			break;
 		default:
-			errx(2, "usage: cycles [--quick] [--large] [--host] [--shootdowns FILE]");
+			errx(2, "usage: cycles [--quick] [--large] [--native] [--shootdowns FILE]");
 		}
 	}
 }

@@ -102,7 +102,7 @@ static void tell(const char *alternative, struct costs costs, double empty)
 
 int main(void)
 {
-	struct slotpool_alloc alloc = { .flags = SLOTPOOL_ALLOC_LIMIT, .limit = LIMIT };
+	struct slotpool_alloc_args alloc = { .flags = SLOTPOOL_ALLOC_LIMIT, .limit = LIMIT };
 	double empty = measure(call_nothing).grow;
 
 	record("floor", "empty system call", "cost", "instructions", empty);

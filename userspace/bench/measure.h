@@ -21,7 +21,7 @@
 
 /*
  * What this process has used of a CPU. In a machine whose clocks count
- * instructions a nanosecond is one; on a host it is a nanosecond. The clock stands
+ * instructions a nanosecond is one; on this machine it is a nanosecond. The clock stands
  * still while others run.
  */
 static inline uint64_t cpu_time(void)

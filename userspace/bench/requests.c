@@ -158,11 +158,11 @@ static void measure(const char *alternative, const struct memory_backend *backen
 static void measure_pool(const char *alternative, const struct request *requests)
 {
 	const char *backend = getenv("SLOTPOOL_BACKEND");
-	bool is_host = backend && !strcmp(backend, "host");
+	bool is_user = backend && !strcmp(backend, "user");
 
 	slotpool_close(open_pool());
 	for (int start = START_ZEROS; start <= START_SNAPSHOT; start++)
-		measure(alternative, is_host ? &slotpool_host_memory : &slotpool_memory, start,
+		measure(alternative, is_user ? &slotpool_user_memory : &slotpool_memory, start,
 			requests);
 }
 

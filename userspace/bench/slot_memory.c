@@ -50,8 +50,8 @@ static void load(const struct alternative *alternative, uint32_t nr_slots)
 	snprintf(parameters, sizeof(parameters),
 		 "nr_slots=%u slot_size=2M max_unused_warm_slots=%d %s", nr_slots, MANY,
 		 alternative->parameters);
-	setenv("SLOTPOOL_BACKEND", alternative->has_module ? "kernel" : "host", 1);
-	setenv("SLOTPOOL_HOST_POOL", parameters, 1);
+	setenv("SLOTPOOL_BACKEND", alternative->has_module ? "kernel" : "user", 1);
+	setenv("SLOTPOOL_USER_POOL", parameters, 1);
 	if (!alternative->has_module)
 		return;
 	fd = open(MODULE, O_RDONLY | O_CLOEXEC);
@@ -80,7 +80,7 @@ static struct slotpool *open_with_image(uint32_t *image)
 static double memory(const struct alternative *alternative, struct slotpool *pool)
 {
 	static const char meminfo[] = "/proc/meminfo";
-	struct slotpool_stat stat;
+	struct slotpool_stat_args stat;
 	double bytes;
 
 	check(slotpool_stat(pool, &stat), "STAT");
@@ -111,7 +111,7 @@ static void measure_cold(const struct alternative *alternative)
 
 static void use(struct slotpool *pool, uint32_t image, uint32_t nr_slots, uint32_t nr_written)
 {
-	struct slotpool_alloc alloc = { .flags = SLOTPOOL_ALLOC_IMAGE, .image = image };
+	struct slotpool_alloc_args alloc = { .flags = SLOTPOOL_ALLOC_IMAGE, .image = image };
 
 	for (uint32_t i = 0; i < nr_slots; i++) {
 		check(slotpool_alloc(pool, &alloc), "ALLOC");

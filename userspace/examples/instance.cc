@@ -45,7 +45,7 @@ class Instance {
 public:
 	Instance(const Pool &pool, uint64_t module) : pool(pool.get())
 	{
-		struct slotpool_alloc alloc = {};
+		struct slotpool_alloc_args alloc = {};
 
 		alloc.flags = SLOTPOOL_ALLOC_KEY;
 		alloc.key = module;

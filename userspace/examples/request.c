@@ -11,7 +11,7 @@
 
 static int serve(struct slotpool *pool, uint64_t module, const char *request)
 {
-	struct slotpool_alloc alloc = {
+	struct slotpool_alloc_args alloc = {
 		.flags = SLOTPOOL_ALLOC_KEY | SLOTPOOL_ALLOC_LIMIT,
 		.key = module,
 		.limit = slotpool_geometry(pool)->page_size,

@@ -49,7 +49,7 @@ static void initialize(struct memory *memory)
 
 static int make_snapshot(struct slotpool *pool, uint32_t image, uint32_t *snapshot)
 {
-	struct slotpool_alloc alloc = { .flags = SLOTPOOL_ALLOC_IMAGE, .image = image };
+	struct slotpool_alloc_args alloc = { .flags = SLOTPOOL_ALLOC_IMAGE, .image = image };
 	int ret;
 
 	ret = slotpool_alloc(pool, &alloc);
@@ -63,7 +63,7 @@ static int make_snapshot(struct slotpool *pool, uint32_t image, uint32_t *snapsh
 
 static int serve(struct slotpool *pool, uint32_t snapshot, uint32_t number)
 {
-	struct slotpool_alloc alloc = { .flags = SLOTPOOL_ALLOC_IMAGE, .image = snapshot };
+	struct slotpool_alloc_args alloc = { .flags = SLOTPOOL_ALLOC_IMAGE, .image = snapshot };
 	struct memory *memory;
 	int ret;
 

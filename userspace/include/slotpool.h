@@ -29,8 +29,8 @@ struct slotpool;
  *
  * Without @path the environment variable SLOTPOOL_BACKEND decides: "kernel" is
  * the device that SLOTPOOL_DEVICE names, or /dev/slotpool0 where that isn't set;
- * "host" is a pool in user space, which all handles of the process share, with
- * parameters from SLOTPOOL_HOST_POOL; "auto", the default, is the device if it
+ * "user" is a pool in user space, which all handles of the process share, with
+ * parameters from SLOTPOOL_USER_POOL; "auto", the default, is the device if it
  * exists, and else the pool in user space. See libslotpool(3).
  *
  * The file is opened close-on-exec: slots belong to the process that maps or
@@ -62,7 +62,7 @@ int slotpool_fd(const struct slotpool *pool);
  * slotpool_backend() - what is behind a handle
  * @pool: a handle
  *
- * Return: "kernel" for the module; "host, PAGEMAP_SCAN" or "host, madvise" for a
+ * Return: "kernel" for the module; "user, PAGEMAP_SCAN" or "user, madvise" for a
  * pool in user space, by how it resets slots. Valid as long as the handle.
  */
 const char *slotpool_backend(const struct slotpool *pool);
@@ -73,7 +73,7 @@ const char *slotpool_backend(const struct slotpool *pool);
  *
  * Return: the answer of SLOTPOOL_INFO, valid as long as the handle.
  */
-const struct slotpool_info *slotpool_geometry(const struct slotpool *pool);
+const struct slotpool_info_args *slotpool_geometry(const struct slotpool *pool);
 
 /**
  * slotpool_map() - map a range of slots for reading and writing
@@ -114,7 +114,7 @@ void *slotpool_address(const struct slotpool *pool, uint32_t slot);
  *
  * Return: 0 or a negative errno value of SLOTPOOL_ALLOC.
  */
-int slotpool_alloc(struct slotpool *pool, struct slotpool_alloc *alloc);
+int slotpool_alloc(struct slotpool *pool, struct slotpool_alloc_args *alloc);
 
 /**
  * slotpool_reset() - make a slot its image, or zeros, again
@@ -209,7 +209,7 @@ int slotpool_list(struct slotpool *pool, uint32_t *first,
  *
  * Return: 0 or a negative errno value of SLOTPOOL_STAT.
  */
-int slotpool_stat(struct slotpool *pool, struct slotpool_stat *stat);
+int slotpool_stat(struct slotpool *pool, struct slotpool_stat_args *stat);
 
 /**
  * slotpool_image_memory() - make an image of ranges of memory

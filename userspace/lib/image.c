@@ -4,7 +4,7 @@
  */
 #include "internal.h"
 
-static int make_image(struct slotpool *pool, struct slotpool_image make, uint32_t *image,
+static int make_image(struct slotpool *pool, struct slotpool_image_args make, uint32_t *image,
 		      uint64_t *stored)
 {
 	int ret;
@@ -22,7 +22,7 @@ static int make_image(struct slotpool *pool, struct slotpool_image make, uint32_
 int slotpool_image_memory(struct slotpool *pool, const struct slotpool_image_range *ranges,
 			  uint32_t nr_ranges, uint64_t length, uint32_t *image, uint64_t *stored)
 {
-	struct slotpool_image make = {
+	struct slotpool_image_args make = {
 		.flags = SLOTPOOL_IMAGE_MEMORY,
 		.length = length,
 		.ranges = (uintptr_t)ranges,
@@ -35,7 +35,7 @@ int slotpool_image_memory(struct slotpool *pool, const struct slotpool_image_ran
 int slotpool_image_file(struct slotpool *pool, int fd, uint64_t file_offset, uint64_t file_length,
 			uint64_t offset, uint64_t length, uint32_t *image, uint64_t *stored)
 {
-	struct slotpool_image make = {
+	struct slotpool_image_args make = {
 		.flags = SLOTPOOL_IMAGE_FILE,
 		.length = length,
 		.offset = offset,
@@ -49,7 +49,7 @@ int slotpool_image_file(struct slotpool *pool, int fd, uint64_t file_offset, uin
 
 int slotpool_image_slot(struct slotpool *pool, uint32_t slot, uint32_t *image, uint64_t *stored)
 {
-	struct slotpool_image make = {
+	struct slotpool_image_args make = {
 		.flags = SLOTPOOL_IMAGE_SLOT,
 		.slot = slot,
 	};
@@ -59,7 +59,7 @@ int slotpool_image_slot(struct slotpool *pool, uint32_t slot, uint32_t *image, u
 
 int slotpool_export(struct slotpool *pool, uint32_t image)
 {
-	struct slotpool_export export = {
+	struct slotpool_export_args export = {
 		.size = sizeof(export),
 		.image = image,
 	};
@@ -70,7 +70,7 @@ int slotpool_export(struct slotpool *pool, uint32_t image)
 
 int slotpool_import(struct slotpool *pool, int fd, uint32_t *image, uint64_t *length)
 {
-	struct slotpool_import import = {
+	struct slotpool_import_args import = {
 		.size = sizeof(import),
 		.fd = fd,
 	};
@@ -86,7 +86,7 @@ int slotpool_import(struct slotpool *pool, int fd, uint32_t *image, uint64_t *le
 
 int slotpool_release(struct slotpool *pool, uint32_t image)
 {
-	struct slotpool_release release = {
+	struct slotpool_release_args release = {
 		.size = sizeof(release),
 		.image = image,
 	};

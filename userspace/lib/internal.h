@@ -4,8 +4,8 @@
  * what the public header declares.
  *
  * The public functions put arguments together as <linux/slotpool.h> has them,
- * and hand them to a backend: kernel.c passes them on to the module, host.c and
- * the host_*.c below it do the same in user space.
+ * and hand them to a backend: kernel.c passes them on to the module, user.c and
+ * the user_*.c below it do the same in user space.
  */
 #ifndef SLOTPOOL_INTERNAL_H
 #define SLOTPOOL_INTERNAL_H
@@ -40,13 +40,13 @@ struct backend {
 	void (*close)(struct slotpool *pool);
 };
 
-struct host_client;
+struct user_client;
 
 struct slotpool {
 	const struct backend *backend;
 	int fd; /* kernel.c's, negative with another backend */
-	struct host_client *client; /* host.c's */
-	struct slotpool_info info;
+	struct user_client *client; /* user.c's */
+	struct slotpool_info_args info;
 	char *base; /* of slot first, NULL when nothing is mapped */
 	uint32_t first, count;
 	pid_t mapped_by; /* a child inherits the handle, but not the mapping */
@@ -54,7 +54,7 @@ struct slotpool {
 
 /* Both set what is theirs in @pool; they return 0 or a negative errno value. */
 int kernel_open(struct slotpool *pool, const char *path);
-int host_open(struct slotpool *pool);
+int user_open(struct slotpool *pool);
 
 /* No command is ever interrupted, so none is tried again. */
 static inline int command(struct slotpool *pool, unsigned long request, void *argument)

@@ -25,14 +25,14 @@ static int open_backend(struct slotpool *pool, const char *path)
 		return kernel_open(pool, path);
 
 	any = !backend || !strcmp(backend, "auto");
-	if (!any && !strcmp(backend, "host"))
-		return host_open(pool);
+	if (!any && !strcmp(backend, "user"))
+		return user_open(pool);
 	if (!any && strcmp(backend, "kernel"))
 		return -EINVAL;
 
 	path = secure_getenv("SLOTPOOL_DEVICE");
 	ret = kernel_open(pool, path ? path : "/dev/slotpool0");
-	return any && is_absent(ret) ? host_open(pool) : ret;
+	return any && is_absent(ret) ? user_open(pool) : ret;
 }
 
 int slotpool_open(const char *path, struct slotpool **poolp)
@@ -84,14 +84,14 @@ const char *slotpool_backend(const struct slotpool *pool)
 	return pool->backend->name(pool);
 }
 
-const struct slotpool_info *slotpool_geometry(const struct slotpool *pool)
+const struct slotpool_info_args *slotpool_geometry(const struct slotpool *pool)
 {
 	return &pool->info;
 }
 
 int slotpool_seal(struct slotpool *pool, uint32_t flags, uint64_t commands, uint64_t *left)
 {
-	struct slotpool_seal seal = {
+	struct slotpool_seal_args seal = {
 		.size = sizeof(seal),
 		.flags = flags,
 		.commands = commands,

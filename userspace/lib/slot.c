@@ -4,7 +4,7 @@
  */
 #include "internal.h"
 
-int slotpool_alloc(struct slotpool *pool, struct slotpool_alloc *alloc)
+int slotpool_alloc(struct slotpool *pool, struct slotpool_alloc_args *alloc)
 {
 	alloc->size = sizeof(*alloc);
 	return command(pool, SLOTPOOL_ALLOC, alloc);
@@ -12,7 +12,7 @@ int slotpool_alloc(struct slotpool *pool, struct slotpool_alloc *alloc)
 
 int slotpool_reset(struct slotpool *pool, uint32_t slot, uint64_t *held)
 {
-	struct slotpool_reset reset = {
+	struct slotpool_reset_args reset = {
 		.size = sizeof(reset),
 		.slot = slot,
 	};
@@ -25,7 +25,7 @@ int slotpool_reset(struct slotpool *pool, uint32_t slot, uint64_t *held)
 
 int slotpool_free(struct slotpool *pool, uint32_t slot, uint32_t flags, uint64_t *held)
 {
-	struct slotpool_free free = {
+	struct slotpool_free_args free = {
 		.size = sizeof(free),
 		.flags = flags,
 		.slot = slot,
@@ -40,7 +40,7 @@ int slotpool_free(struct slotpool *pool, uint32_t slot, uint32_t flags, uint64_t
 int slotpool_resize(struct slotpool *pool, uint32_t slot, uint32_t flags, uint64_t limit,
 		    uint64_t commit, uint64_t *old_limit)
 {
-	struct slotpool_resize resize = {
+	struct slotpool_resize_args resize = {
 		.size = sizeof(resize),
 		.flags = flags,
 		.slot = slot,
@@ -54,7 +54,7 @@ int slotpool_resize(struct slotpool *pool, uint32_t slot, uint32_t flags, uint64
 	return ret;
 }
 
-static int purge_slots(struct slotpool *pool, struct slotpool_purge purge)
+static int purge_slots(struct slotpool *pool, struct slotpool_purge_args purge)
 {
 	int ret;
 
@@ -65,28 +65,28 @@ static int purge_slots(struct slotpool *pool, struct slotpool_purge purge)
 
 int slotpool_purge(struct slotpool *pool)
 {
-	struct slotpool_purge all = { .flags = 0 };
+	struct slotpool_purge_args all = { .flags = 0 };
 
 	return purge_slots(pool, all);
 }
 
 int slotpool_purge_key(struct slotpool *pool, uint64_t key)
 {
-	struct slotpool_purge some = { .flags = SLOTPOOL_PURGE_KEY, .key = key };
+	struct slotpool_purge_args some = { .flags = SLOTPOOL_PURGE_KEY, .key = key };
 
 	return purge_slots(pool, some);
 }
 
 int slotpool_purge_slot(struct slotpool *pool, uint32_t slot)
 {
-	struct slotpool_purge one = { .flags = SLOTPOOL_PURGE_SLOT, .slot = slot };
+	struct slotpool_purge_args one = { .flags = SLOTPOOL_PURGE_SLOT, .slot = slot };
 
 	return purge_slots(pool, one);
 }
 
 int slotpool_purge_image(struct slotpool *pool, uint32_t image)
 {
-	struct slotpool_purge some = { .flags = SLOTPOOL_PURGE_IMAGE, .image = image };
+	struct slotpool_purge_args some = { .flags = SLOTPOOL_PURGE_IMAGE, .image = image };
 
 	return purge_slots(pool, some);
 }
@@ -94,7 +94,7 @@ int slotpool_purge_image(struct slotpool *pool, uint32_t image)
 int slotpool_list(struct slotpool *pool, uint32_t *first, struct slotpool_list_entry *entries,
 		  uint32_t nr_entries)
 {
-	struct slotpool_list list = {
+	struct slotpool_list_args list = {
 		.size = sizeof(list),
 		.entries = (uintptr_t)entries,
 		.nr_entries = nr_entries,
@@ -108,8 +108,8 @@ int slotpool_list(struct slotpool *pool, uint32_t *first, struct slotpool_list_e
 	return (int)list.nr_entries;
 }
 
-int slotpool_stat(struct slotpool *pool, struct slotpool_stat *stat)
+int slotpool_stat(struct slotpool *pool, struct slotpool_stat_args *stat)
 {
-	*stat = (struct slotpool_stat){ .size = sizeof(*stat) };
+	*stat = (struct slotpool_stat_args){ .size = sizeof(*stat) };
 	return command(pool, SLOTPOOL_STAT, stat);
 }

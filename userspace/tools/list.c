@@ -61,9 +61,9 @@ static int is_pool(const struct dirent *entry)
 
 static int add_pool(struct table *table, const char *name)
 {
-	const struct slotpool_info *info;
+	const struct slotpool_info_args *info;
 	struct value row[NR_LIST_COLUMNS] = { 0 };
-	struct slotpool_stat stat;
+	struct slotpool_stat_args stat;
 	struct slotpool *pool;
 	char path[PATH_MAX];
 	int ret;

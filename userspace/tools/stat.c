@@ -23,7 +23,7 @@ const struct column stat_columns[NR_STAT_COLUMNS + 1] = {
 	[STAT_MEANING] = { "MEANING", COLUMN_TEXT, "what it counts" },
 };
 
-#define COUNTER(member) .name = #member, .offset = offsetof(struct slotpool_stat, member)
+#define COUNTER(member) .name = #member, .offset = offsetof(struct slotpool_stat_args, member)
 
 /* Nothing about this client: it never owns a slot or has an image. */
 static const struct {
@@ -61,7 +61,7 @@ static const struct {
 	{ .name = NULL },
 };
 
-static void add_counters(struct table *table, const struct slotpool_stat *stat)
+static void add_counters(struct table *table, const struct slotpool_stat_args *stat)
 {
 	size_t i;
 
@@ -82,7 +82,7 @@ int stat_pool(const char *name, const struct table_options *options)
 {
 	struct table *table = table_new("counters", stat_columns, options);
 	int status = EXIT_FAILURE;
-	struct slotpool_stat stat;
+	struct slotpool_stat_args stat;
 	struct slotpool *pool;
 	char path[PATH_MAX];
 	int ret;

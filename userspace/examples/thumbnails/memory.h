@@ -61,7 +61,7 @@ struct memory_backend {
 
 extern const struct memory_backend slotpool_memory;
 /* The same calls where libslotpool does without the module */
-extern const struct memory_backend slotpool_host_memory;
+extern const struct memory_backend slotpool_user_memory;
 extern const struct memory_backend madvise_memory;
 
 /*

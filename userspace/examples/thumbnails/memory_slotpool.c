@@ -67,7 +67,7 @@ static void pool_close(void)
 static int pool_alloc(uint64_t key, size_t limit, uint8_t **address,
 		      enum slotpool_placement *placement)
 {
-	struct slotpool_alloc alloc = {
+	struct slotpool_alloc_args alloc = {
 		.flags = SLOTPOOL_ALLOC_LIMIT,
 		.limit = limit,
 	};
@@ -128,7 +128,7 @@ static void pool_forget(void)
 static int read_totals(struct slotpool *from, struct memory_totals *totals)
 {
 	uint64_t page_size = slotpool_geometry(from)->page_size;
-	struct slotpool_stat stat;
+	struct slotpool_stat_args stat;
 	int ret;
 
 	ret = slotpool_stat(from, &stat);
@@ -170,7 +170,7 @@ const struct memory_backend slotpool_memory = {
 	.totals = pool_totals,
 };
 
-const struct memory_backend slotpool_host_memory = {
+const struct memory_backend slotpool_user_memory = {
 	.open = pool_open,
 	.close = pool_close,
 	.alloc = pool_alloc,

@@ -53,7 +53,7 @@ static void look_at_pool(struct pool *pool)
 		error(1, -ret, "no pool: load slotpool.ko, or take --backend=madvise");
 	backend = slotpool_backend(handle);
 	printf("libslotpool's backend: %s\n", backend);
-	pool->memory = strcmp(backend, "kernel") ? &slotpool_host_memory : &slotpool_memory;
+	pool->memory = strcmp(backend, "kernel") ? &slotpool_user_memory : &slotpool_memory;
 	pool->knob = slotpool_geometry(handle)->max_unused_warm_slots;
 	slotpool_close(handle);
 }
@@ -69,13 +69,13 @@ static void write_attribute(unsigned long long value)
 /* Workers that start from now on find it in their environment. */
 static void write_parameter(unsigned long long value)
 {
-	const char *others = getenv("SLOTPOOL_HOST_POOL");
+	const char *others = getenv("SLOTPOOL_USER_POOL");
 	char *parameters;
 
 	if (asprintf(&parameters, "%s max_unused_warm_slots=%llu", others ? others : "",
 		     value) < 0 ||
-	    setenv("SLOTPOOL_HOST_POOL", parameters, 1))
-		error(1, errno, "SLOTPOOL_HOST_POOL");
+	    setenv("SLOTPOOL_USER_POOL", parameters, 1))
+		error(1, errno, "SLOTPOOL_USER_POOL");
 	free(parameters);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What every guest exports; a host knows nothing else of it. In order: the
- * host asks for a buffer, writes the request to it, lets it be served, and
+ * What every guest exports; the runtime knows nothing else of it. In order: the
+ * runtime asks for a buffer, writes the request to it, lets it be served, and
  * reads the reply.
  */
 #ifndef GUEST_H

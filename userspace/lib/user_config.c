@@ -10,19 +10,19 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "host.h"
+#include "user.h"
 
 #define MAX_SLOTS 16777216
 
 /* What the module has, and user space has one value of or no use for */
-struct host_foreign {
+struct user_foreign {
 	uint64_t nr_shards, reserve_pages, max_decay_samples;
 	uint64_t overcommit, max_client_pages;
 };
 
 struct parameters {
-	struct host_config config;
-	struct host_foreign foreign;
+	struct user_config config;
+	struct user_foreign foreign;
 };
 
 struct known {
@@ -57,8 +57,8 @@ static const struct {
 	{ "y", true },
 	{ "N", false },
 	{ "n", false },
-	{ "madvise", HOST_RESET_MADVISE },
-	{ "scan", HOST_RESET_SCAN },
+	{ "madvise", USER_RESET_MADVISE },
+	{ "scan", USER_RESET_SCAN },
 };
 
 /* A number with an optional suffix K, M, G or T, or a word. */
@@ -125,7 +125,7 @@ static int read_text(const char *text, struct parameters *parameters)
 /* The same conditions as the module's */
 static bool is_possible(const struct parameters *parameters, uint64_t page_size)
 {
-	const struct host_config *config = &parameters->config;
+	const struct user_config *config = &parameters->config;
 	uint64_t bytes;
 
 	/* Nobody can be promised pages in user space, or kept from touching them. */
@@ -134,12 +134,12 @@ static bool is_possible(const struct parameters *parameters, uint64_t page_size)
 	return config->nr_slots && config->nr_slots <= MAX_SLOTS && config->slot_size &&
 	       config->slot_stride >= config->slot_size && config->slot_size % page_size == 0 &&
 	       config->slot_stride % page_size == 0 && config->keep_bytes % page_size == 0 &&
-	       config->strict <= 1 && config->reset <= HOST_RESET_SCAN &&
+	       config->strict <= 1 && config->reset <= USER_RESET_SCAN &&
 	       !__builtin_mul_overflow(config->slot_stride, config->nr_slots, &bytes) &&
 	       bytes <= LLONG_MAX;
 }
 
-int host_config_read(struct host_config *config, const char *text, uint64_t page_size)
+int user_config_read(struct user_config *config, const char *text, uint64_t page_size)
 {
 	struct parameters parameters = {
 		.config = {

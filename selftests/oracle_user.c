@@ -18,8 +18,8 @@ static int oracle_load(const struct options *options)
 	struct slotpool *pool;
 	int err;
 
-	if (setenv("SLOTPOOL_BACKEND", "host", 1) ||
-	    setenv("SLOTPOOL_HOST_POOL", options->parameters, 1))
+	if (setenv("SLOTPOOL_BACKEND", "user", 1) ||
+	    setenv("SLOTPOOL_USER_POOL", options->parameters, 1))
 		return -errno;
 	err = slotpool_open(NULL, &pool);
 	if (err)

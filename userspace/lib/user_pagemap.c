@@ -10,7 +10,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "host.h"
+#include "user.h"
 
 /* Bits of an entry of the file */
 enum {
@@ -20,7 +20,7 @@ enum {
 	ENTRY_PRESENT = 63,
 };
 
-void host_pagemap_open(struct host_pagemap *pagemap, uint64_t page_size)
+void user_pagemap_open(struct user_pagemap *pagemap, uint64_t page_size)
 {
 	struct scan_region region;
 	char *end;
@@ -28,10 +28,10 @@ void host_pagemap_open(struct host_pagemap *pagemap, uint64_t page_size)
 	pagemap->page_size = page_size;
 	pagemap->fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	pagemap->scans = pagemap->fd >= 0 &&
-			 host_pagemap_scan(pagemap, NULL, page_size, 1, &region, 1, &end) >= 0;
+			 user_pagemap_scan(pagemap, NULL, page_size, 1, &region, 1, &end) >= 0;
 }
 
-void host_pagemap_close(struct host_pagemap *pagemap)
+void user_pagemap_close(struct user_pagemap *pagemap)
 {
 	if (pagemap->fd >= 0)
 		close(pagemap->fd);
@@ -43,7 +43,7 @@ void host_pagemap_close(struct host_pagemap *pagemap)
  * thing: a page that is swapped out counts as well, because it would otherwise
  * keep what was written to it (Wasmtime issue 14357).
  */
-int host_pagemap_scan(const struct host_pagemap *pagemap, char *start, uint64_t length,
+int user_pagemap_scan(const struct user_pagemap *pagemap, char *start, uint64_t length,
 		      uint64_t max_pages, struct scan_region *regions, size_t max_regions,
 		      char **end)
 {
@@ -79,7 +79,7 @@ static bool is_private(uint64_t entry)
 	       (has_bit(entry, ENTRY_PRESENT) && has_bit(entry, ENTRY_EXCLUSIVE));
 }
 
-int host_pagemap_each(const struct host_pagemap *pagemap, char *start, uint64_t length,
+int user_pagemap_each(const struct user_pagemap *pagemap, char *start, uint64_t length,
 		      int (*visit)(char *page, void *context), void *context)
 {
 	uint64_t page_size = pagemap->page_size;

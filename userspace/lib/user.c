@@ -14,23 +14,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "host.h"
+#include "user.h"
 
 static pthread_mutex_t current_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct host_pool *current;
+static struct user_pool *current;
 
-static bool is_aligned(const struct host_client *client, uint64_t size)
+static bool is_aligned(const struct user_client *client, uint64_t size)
 {
 	return size % client->pool->memory.page_size == 0;
 }
 
-static int check_slot(const struct host_client *client, uint32_t slot)
+static int check_slot(const struct user_client *client, uint32_t slot)
 {
 	return slot < client->pool->config.nr_slots ? 0 : -EINVAL;
 }
 
 /* There is nothing that could be promised, as in a pool that overcommits. */
-static int check_limit(const struct host_client *client, uint64_t limit, bool has_commit,
+static int check_limit(const struct user_client *client, uint64_t limit, bool has_commit,
 		       uint64_t commit)
 {
 	if (!is_aligned(client, limit) || limit > client->pool->config.slot_size)
@@ -40,11 +40,11 @@ static int check_limit(const struct host_client *client, uint64_t limit, bool ha
 	return commit ? -EOPNOTSUPP : 0;
 }
 
-static int run_info(struct host_client *client, struct slotpool_info *info)
+static int run_info(struct user_client *client, struct slotpool_info_args *info)
 {
-	const struct host_config *config = &client->pool->config;
+	const struct user_config *config = &client->pool->config;
 
-	*info = (struct slotpool_info){
+	*info = (struct slotpool_info_args){
 		.size = info->size,
 		.features = SLOTPOOL_FEATURE_OVERCOMMIT |
 			    (config->strict ? SLOTPOOL_FEATURE_STRICT : 0),
@@ -63,7 +63,7 @@ static int run_info(struct host_client *client, struct slotpool_info *info)
 	return 0;
 }
 
-static int check_alloc(const struct host_client *client, const struct slotpool_alloc *alloc)
+static int check_alloc(const struct user_client *client, const struct slotpool_alloc_args *alloc)
 {
 	const uint32_t known = SLOTPOOL_ALLOC_KEY | SLOTPOOL_ALLOC_EXACT | SLOTPOOL_ALLOC_LIMIT |
 			       SLOTPOOL_ALLOC_COMMIT | SLOTPOOL_ALLOC_KEEP | SLOTPOOL_ALLOC_IMAGE;
@@ -81,11 +81,11 @@ static int check_alloc(const struct host_client *client, const struct slotpool_a
 	return flags & SLOTPOOL_ALLOC_EXACT ? check_slot(client, alloc->slot) : 0;
 }
 
-static int run_alloc(struct host_client *client, struct slotpool_alloc *alloc)
+static int run_alloc(struct user_client *client, struct slotpool_alloc_args *alloc)
 {
-	const struct host_config *config = &client->pool->config;
-	struct host_images *images = &client->pool->memory.images;
-	struct host_request request = {
+	const struct user_config *config = &client->pool->config;
+	struct user_images *images = &client->pool->memory.images;
+	struct user_request request = {
 		.exact = alloc->flags & SLOTPOOL_ALLOC_EXACT,
 		.has_key = alloc->flags & SLOTPOOL_ALLOC_KEY,
 		.key = alloc->key,
@@ -98,7 +98,7 @@ static int run_alloc(struct host_client *client, struct slotpool_alloc *alloc)
 	if (ret)
 		return ret;
 	if (alloc->flags & SLOTPOOL_ALLOC_IMAGE) {
-		request.image = host_handle_get(images, &client->images, alloc->image);
+		request.image = user_handle_get(images, &client->images, alloc->image);
 		if (!request.image)
 			return -ENOENT;
 		request.limit = request.image->length;
@@ -108,9 +108,9 @@ static int run_alloc(struct host_client *client, struct slotpool_alloc *alloc)
 	ret = check_limit(client, request.limit, alloc->flags & SLOTPOOL_ALLOC_COMMIT,
 			  alloc->commit);
 	if (!ret)
-		ret = host_pool_alloc(client, &request);
+		ret = user_pool_alloc(client, &request);
 	/* The slot has a reference of its own. */
-	host_image_put(images, request.image);
+	user_image_put(images, request.image);
 	if (ret)
 		return ret;
 
@@ -121,26 +121,26 @@ static int run_alloc(struct host_client *client, struct slotpool_alloc *alloc)
 	return 0;
 }
 
-static int run_reset(struct host_client *client, struct slotpool_reset *reset)
+static int run_reset(struct user_client *client, struct slotpool_reset_args *reset)
 {
 	int ret = check_slot(client, reset->slot);
 
-	return ret ? ret : host_pool_reset(client, reset->slot, &reset->held);
+	return ret ? ret : user_pool_reset(client, reset->slot, &reset->held);
 }
 
-static int run_free(struct host_client *client, struct slotpool_free *free)
+static int run_free(struct user_client *client, struct slotpool_free_args *free)
 {
 	int ret = check_slot(client, free->slot);
 
 	free->held = 0;
 	if (ret || free->flags & ~(SLOTPOOL_FREE_DECOMMIT | SLOTPOOL_FREE_IF_OWNED))
 		return -EINVAL;
-	ret = host_pool_free(client, free->slot, free->flags & SLOTPOOL_FREE_DECOMMIT,
+	ret = user_pool_free(client, free->slot, free->flags & SLOTPOOL_FREE_DECOMMIT,
 			     &free->held);
 	return ret == -ENOENT && free->flags & SLOTPOOL_FREE_IF_OWNED ? 0 : ret;
 }
 
-static int run_resize(struct host_client *client, struct slotpool_resize *resize)
+static int run_resize(struct user_client *client, struct slotpool_resize_args *resize)
 {
 	int ret = check_slot(client, resize->slot);
 
@@ -150,54 +150,54 @@ static int run_resize(struct host_client *client, struct slotpool_resize *resize
 			  resize->commit);
 	if (ret)
 		return ret;
-	return host_pool_resize(client, resize->slot, resize->flags & SLOTPOOL_RESIZE_GROW_ONLY,
+	return user_pool_resize(client, resize->slot, resize->flags & SLOTPOOL_RESIZE_GROW_ONLY,
 				resize->limit, &resize->old_limit);
 }
 
-static int run_purge(struct host_client *client, struct slotpool_purge *purge)
+static int run_purge(struct user_client *client, struct slotpool_purge_args *purge)
 {
-	struct host_images *images = &client->pool->memory.images;
-	struct host_image *image;
+	struct user_images *images = &client->pool->memory.images;
+	struct user_image *image;
 	int ret;
 
 	switch (purge->flags) {
 	case SLOTPOOL_PURGE_KEY:
-		purge->purged = host_pool_purge_key(client, purge->key);
+		purge->purged = user_pool_purge_key(client, purge->key);
 		return 0;
 	case SLOTPOOL_PURGE_SLOT:
 		ret = check_slot(client, purge->slot);
 		purge->purged = 1;
-		return ret ? ret : host_pool_purge_slot(client, purge->slot);
+		return ret ? ret : user_pool_purge_slot(client, purge->slot);
 	case SLOTPOOL_PURGE_IMAGE:
-		image = host_handle_get(images, &client->images, purge->image);
+		image = user_handle_get(images, &client->images, purge->image);
 		if (!image)
 			return -ENOENT;
-		purge->purged = host_pool_purge_image(client, image);
-		host_image_put(images, image);
+		purge->purged = user_pool_purge_image(client, image);
+		user_image_put(images, image);
 		return 0;
 	default:
-		purge->purged = host_pool_purge_all(client);
+		purge->purged = user_pool_purge_all(client);
 		return 0;
 	}
 }
 
-static int run_list(struct host_client *client, struct slotpool_list *list)
+static int run_list(struct user_client *client, struct slotpool_list_args *list)
 {
 	struct slotpool_list_entry *entries = (void *)(uintptr_t)list->entries;
 	uint32_t nr_slots = client->pool->config.nr_slots;
 	uint32_t nr_entries = 0;
 
 	for (; list->first < nr_slots && nr_entries < list->nr_entries; list->first++)
-		nr_entries += host_pool_describe(client, list->first, &entries[nr_entries]);
+		nr_entries += user_pool_describe(client, list->first, &entries[nr_entries]);
 	list->nr_entries = nr_entries;
 	if (list->first > nr_slots)
 		list->first = nr_slots;
 	return 0;
 }
 
-static int run_stat(struct host_client *client, struct slotpool_stat *stat)
+static int run_stat(struct user_client *client, struct slotpool_stat_args *stat)
 {
-	host_pool_stat(client, stat);
+	user_pool_stat(client, stat);
 	return 0;
 }
 
@@ -245,8 +245,8 @@ static int write_range(int fd, const struct slotpool_image_range *range)
 	return 0;
 }
 
-static int image_of_memory(struct host_client *client, const struct slotpool_image *argument,
-			   struct host_image **imagep)
+static int image_of_memory(struct user_client *client, const struct slotpool_image_args *argument,
+			   struct user_image **imagep)
 {
 	size_t size = argument->nr_ranges * sizeof(struct slotpool_image_range);
 	struct slotpool_image_range *ranges;
@@ -261,20 +261,20 @@ static int image_of_memory(struct host_client *client, const struct slotpool_ima
 		memcpy(ranges, (void *)(uintptr_t)argument->ranges, size);
 	ret = check_ranges(ranges, argument->nr_ranges, argument->length);
 	if (!ret) {
-		fd = host_image_begin(argument->length);
+		fd = user_image_begin(argument->length);
 		ret = fd < 0 ? fd : 0;
 	}
 	for (uint32_t i = 0; !ret && i < argument->nr_ranges; i++)
 		ret = write_range(fd, &ranges[i]);
 	free(ranges);
 	if (!ret)
-		return host_image_finish(&client->pool->memory.images, client->domain, fd, imagep);
+		return user_image_finish(&client->pool->memory.images, client->domain, fd, imagep);
 	if (fd >= 0)
 		close(fd);
 	return ret;
 }
 
-static int copy_file(int to, const struct slotpool_image *argument)
+static int copy_file(int to, const struct slotpool_image_args *argument)
 {
 	char buffer[16384];
 	uint64_t done = 0;
@@ -296,8 +296,8 @@ static int copy_file(int to, const struct slotpool_image *argument)
 	return 0;
 }
 
-static int image_of_file(struct host_client *client, const struct slotpool_image *argument,
-			 struct host_image **imagep)
+static int image_of_file(struct user_client *client, const struct slotpool_image_args *argument,
+			 struct user_image **imagep)
 {
 	struct stat stat;
 	int fd, ret;
@@ -313,28 +313,28 @@ static int image_of_file(struct host_client *client, const struct slotpool_image
 	if (!S_ISREG(stat.st_mode))
 		return -EINVAL;
 
-	fd = host_image_begin(argument->length);
+	fd = user_image_begin(argument->length);
 	if (fd < 0)
 		return fd;
 	ret = copy_file(fd, argument);
 	if (!ret)
-		return host_image_finish(&client->pool->memory.images, client->domain, fd, imagep);
+		return user_image_finish(&client->pool->memory.images, client->domain, fd, imagep);
 	close(fd);
 	return ret;
 }
 
-static int image_of_slot(struct host_client *client, const struct slotpool_image *argument,
-			 struct host_image **imagep)
+static int image_of_slot(struct user_client *client, const struct slotpool_image_args *argument,
+			 struct user_image **imagep)
 {
 	int ret = check_slot(client, argument->slot);
 
-	return ret ? ret : host_pool_snapshot(client, argument->slot, imagep);
+	return ret ? ret : user_pool_snapshot(client, argument->slot, imagep);
 }
 
-static int run_image(struct host_client *client, struct slotpool_image *argument)
+static int run_image(struct user_client *client, struct slotpool_image_args *argument)
 {
-	struct host_images *images = &client->pool->memory.images;
-	struct host_image *image;
+	struct user_images *images = &client->pool->memory.images;
+	struct user_image *image;
 	int ret;
 
 	if (!is_aligned(client, argument->length) ||
@@ -349,18 +349,18 @@ static int run_image(struct host_client *client, struct slotpool_image *argument
 	if (ret)
 		return ret;
 
-	ret = host_handle_add(images, &client->images, image);
+	ret = user_handle_add(images, &client->images, image);
 	argument->image = image->id;
 	argument->length = image->length;
 	argument->stored = image->nr_stored * images->page_size;
-	host_image_put(images, image);
+	user_image_put(images, image);
 	return ret;
 }
 
-static int run_export(struct host_client *client, struct slotpool_export *export)
+static int run_export(struct user_client *client, struct slotpool_export_args *export)
 {
-	struct host_images *images = &client->pool->memory.images;
-	struct host_image *image = host_handle_get(images, &client->images, export->image);
+	struct user_images *images = &client->pool->memory.images;
+	struct user_image *image = user_handle_get(images, &client->images, export->image);
 	int ret = 0;
 
 	if (!image)
@@ -368,40 +368,40 @@ static int run_export(struct host_client *client, struct slotpool_export *export
 	export->fd = fcntl(image->fd, F_DUPFD_CLOEXEC, 0);
 	if (export->fd < 0)
 		ret = -errno;
-	host_image_put(images, image);
+	user_image_put(images, image);
 	return ret;
 }
 
-static int run_import(struct host_client *client, struct slotpool_import *import)
+static int run_import(struct user_client *client, struct slotpool_import_args *import)
 {
-	struct host_images *images = &client->pool->memory.images;
-	struct host_image *image;
-	int ret = host_image_import(images, import->fd, client->pool->config.slot_size, &image);
+	struct user_images *images = &client->pool->memory.images;
+	struct user_image *image;
+	int ret = user_image_import(images, import->fd, client->pool->config.slot_size, &image);
 
 	if (ret)
 		return ret;
-	ret = host_handle_add(images, &client->images, image);
+	ret = user_handle_add(images, &client->images, image);
 	import->image = image->id;
 	import->length = image->length;
-	host_image_put(images, image);
+	user_image_put(images, image);
 	return ret;
 }
 
-static int run_release(struct host_client *client, struct slotpool_release *release)
+static int run_release(struct user_client *client, struct slotpool_release_args *release)
 {
-	struct host_images *images = &client->pool->memory.images;
-	struct host_image *image;
+	struct user_images *images = &client->pool->memory.images;
+	struct user_image *image;
 	bool last;
 
-	image = host_handle_remove(images, &client->images, release->image, &last);
+	image = user_handle_remove(images, &client->images, release->image, &last);
 	if (!image)
 		return -ENOENT;
-	release->purged = last ? host_pool_purge_image(client, image) : 0;
-	host_image_put(images, image);
+	release->purged = last ? user_pool_purge_image(client, image) : 0;
+	user_image_put(images, image);
 	return 0;
 }
 
-static int run_seal(struct host_client *client, struct slotpool_seal *seal)
+static int run_seal(struct user_client *client, struct slotpool_seal_args *seal)
 {
 	uint64_t all = (1ULL << (_IOC_NR(SLOTPOOL_SEAL) + 1)) - 1;
 	uint64_t sealed = all & ~seal->commands;
@@ -409,20 +409,20 @@ static int run_seal(struct host_client *client, struct slotpool_seal *seal)
 	if (seal->flags & ~SLOTPOOL_SEAL_MMAP)
 		return -EINVAL;
 	if (seal->flags & SLOTPOOL_SEAL_MMAP)
-		sealed |= HOST_SEALED_MMAP;
+		sealed |= USER_SEALED_MMAP;
 	client->sealed |= sealed;
 	seal->commands = all & ~client->sealed;
 	return 0;
 }
 
-static bool is_alive(const struct host_pool *pool)
+static bool is_alive(const struct user_pool *pool)
 {
 	return *pool->alive;
 }
 
-static int host_command(struct slotpool *pool, unsigned long request, void *argument)
+static int user_command(struct slotpool *pool, unsigned long request, void *argument)
 {
-	struct host_client *client = pool->client;
+	struct user_client *client = pool->client;
 
 	/* In a child of fork() the memory isn't there. */
 	if (!is_alive(client->pool))
@@ -462,72 +462,72 @@ static int host_command(struct slotpool *pool, unsigned long request, void *argu
 	}
 }
 
-static const char *host_name(const struct slotpool *pool)
+static const char *user_name(const struct slotpool *pool)
 {
-	return pool->client->pool->memory.scans ? "host, PAGEMAP_SCAN" : "host, madvise";
+	return pool->client->pool->memory.scans ? "user, PAGEMAP_SCAN" : "user, madvise";
 }
 
-static int host_map(struct slotpool *pool, char *base, uint32_t first, uint32_t count)
+static int user_map(struct slotpool *pool, char *base, uint32_t first, uint32_t count)
 {
-	struct host_client *client = pool->client;
-	bool sealed = client->sealed & HOST_SEALED_MMAP;
+	struct user_client *client = pool->client;
+	bool sealed = client->sealed & USER_SEALED_MMAP;
 
 	if (is_alive(client->pool) && !sealed)
-		return host_client_map(client, base, first, count);
+		return user_client_map(client, base, first, count);
 	munmap(base, count * pool->info.slot_stride);
 	return sealed ? -EACCES : -EPERM;
 }
 
-static void host_unmap(struct slotpool *pool)
+static void user_unmap(struct slotpool *pool)
 {
-	host_client_unmap(pool->client);
+	user_client_unmap(pool->client);
 }
 
-static void host_close(struct slotpool *pool)
+static void user_close(struct slotpool *pool)
 {
-	struct host_client *client = pool->client;
-	struct host_pool *parent = client->pool;
+	struct user_client *client = pool->client;
+	struct user_pool *parent = client->pool;
 
 	if (is_alive(parent)) {
 		pthread_mutex_lock(&current_lock);
-		host_client_release(client);
+		user_client_release(client);
 		if (!parent->nr_clients) {
 			current = NULL;
-			host_pool_destroy(parent);
+			user_pool_destroy(parent);
 		}
 		pthread_mutex_unlock(&current_lock);
 	} else {
 		/* All else is as a thread of the parent has left it. */
-		host_images_forget(&parent->memory.images);
+		user_images_forget(&parent->memory.images);
 	}
 	free(client);
 }
 
-static const struct backend host_backend = {
-	.name = host_name,
-	.command = host_command,
-	.map = host_map,
-	.unmap = host_unmap,
-	.close = host_close,
+static const struct backend user_backend = {
+	.name = user_name,
+	.command = user_command,
+	.map = user_map,
+	.unmap = user_unmap,
+	.close = user_close,
 };
 
 /* Has @current be a pool of this process. */
 static int enter_pool(void)
 {
 	uint64_t page_size = sysconf(_SC_PAGESIZE);
-	struct host_config config;
+	struct user_config config;
 	int ret;
 
 	if (current && is_alive(current))
 		return 0;
-	ret = host_config_read(&config, secure_getenv("SLOTPOOL_HOST_POOL"), page_size);
+	ret = user_config_read(&config, secure_getenv("SLOTPOOL_USER_POOL"), page_size);
 	/* In a child the parent's goes on to be what its handles refer to. */
-	return ret ? ret : host_pool_create(&config, page_size, &current);
+	return ret ? ret : user_pool_create(&config, page_size, &current);
 }
 
-int host_open(struct slotpool *pool)
+int user_open(struct slotpool *pool)
 {
-	struct host_client *client = calloc(1, sizeof(*client));
+	struct user_client *client = calloc(1, sizeof(*client));
 	int ret;
 
 	if (!client)
@@ -535,13 +535,13 @@ int host_open(struct slotpool *pool)
 	pthread_mutex_lock(&current_lock);
 	ret = enter_pool();
 	if (!ret)
-		host_client_init(current, client);
+		user_client_init(current, client);
 	pthread_mutex_unlock(&current_lock);
 	if (ret) {
 		free(client);
 		return ret;
 	}
 	pool->client = client;
-	pool->backend = &host_backend;
+	pool->backend = &user_backend;
 	return 0;
 }

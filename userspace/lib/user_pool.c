@@ -12,10 +12,10 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "host.h"
+#include "user.h"
 
 /* Reads as 1, but as 0 in every process that this one forks. */
-static int make_alive(struct host_pool *pool)
+static int make_alive(struct user_pool *pool)
 {
 	char *alive = mmap(NULL, pool->memory.page_size, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -29,7 +29,7 @@ static int make_alive(struct host_pool *pool)
 	return 0;
 }
 
-static int make_policy(struct host_pool *pool)
+static int make_policy(struct user_pool *pool)
 {
 	uint32_t nr_slots = pool->config.nr_slots;
 	uint64_t seed = 0;
@@ -47,7 +47,7 @@ static int make_policy(struct host_pool *pool)
 	return 0;
 }
 
-static void init_locks(struct host_pool *pool)
+static void init_locks(struct user_pool *pool)
 {
 	pthread_mutex_init(&pool->lock, NULL);
 	pthread_mutex_init(&pool->memory.images.lock, NULL);
@@ -55,11 +55,11 @@ static void init_locks(struct host_pool *pool)
 		pthread_mutex_init(&pool->slots[i].lock, NULL);
 }
 
-int host_pool_create(const struct host_config *config, uint64_t page_size,
-		     struct host_pool **poolp)
+int user_pool_create(const struct user_config *config, uint64_t page_size,
+		     struct user_pool **poolp)
 {
-	struct host_pool *pool = calloc(1, sizeof(*pool));
-	struct host_memory *memory;
+	struct user_pool *pool = calloc(1, sizeof(*pool));
+	struct user_memory *memory;
 	int ret;
 
 	if (!pool)
@@ -73,15 +73,15 @@ int host_pool_create(const struct host_config *config, uint64_t page_size,
 	memory->images.max_pages = config->max_image_bytes / page_size;
 	memory->images.max_client_pages = config->max_client_image_bytes / page_size;
 	memory->images.max_total_pages = config->max_pool_image_bytes / page_size;
-	host_pagemap_open(&memory->pagemap, page_size);
-	memory->scans = memory->pagemap.scans && config->reset != HOST_RESET_MADVISE;
-	ret = config->reset == HOST_RESET_SCAN && !memory->scans ? -EOPNOTSUPP : 0;
+	user_pagemap_open(&memory->pagemap, page_size);
+	memory->scans = memory->pagemap.scans && config->reset != USER_RESET_MADVISE;
+	ret = config->reset == USER_RESET_SCAN && !memory->scans ? -EOPNOTSUPP : 0;
 	if (!ret)
 		ret = make_policy(pool);
 	if (!ret)
 		ret = make_alive(pool);
 	if (ret) {
-		host_pool_destroy(pool);
+		user_pool_destroy(pool);
 		return ret;
 	}
 	init_locks(pool);
@@ -89,11 +89,11 @@ int host_pool_create(const struct host_config *config, uint64_t page_size,
 	return 0;
 }
 
-void host_pool_destroy(struct host_pool *pool)
+void user_pool_destroy(struct user_pool *pool)
 {
 	if (pool->alive)
 		munmap((void *)pool->alive, pool->memory.page_size);
-	host_pagemap_close(&pool->memory.pagemap);
+	user_pagemap_close(&pool->memory.pagemap);
 	free(pool->memory.images.by_id);
 	free(pool->buckets);
 	free(pool->nodes);
@@ -101,34 +101,34 @@ void host_pool_destroy(struct host_pool *pool)
 	free(pool);
 }
 
-static struct policy_affinity key_affinity(const struct host_client *client, uint64_t key)
+static struct policy_affinity key_affinity(const struct user_client *client, uint64_t key)
 {
 	return (struct policy_affinity){ .domain = client->domain << 1, .key = key };
 }
 
-static struct policy_affinity image_affinity(const struct host_client *client,
-					     const struct host_image *image)
+static struct policy_affinity image_affinity(const struct user_client *client,
+					     const struct user_image *image)
 {
 	return (struct policy_affinity){ .domain = client->domain << 1 | 1, .key = image->id };
 }
 
-static struct host_slot *lock_slot(struct host_pool *pool, uint32_t index)
+static struct user_slot *lock_slot(struct user_pool *pool, uint32_t index)
 {
-	struct host_slot *slot = &pool->slots[index];
+	struct user_slot *slot = &pool->slots[index];
 
 	pthread_mutex_lock(&slot->lock);
 	return slot;
 }
 
-static void unlock_slot(struct host_slot *slot)
+static void unlock_slot(struct user_slot *slot)
 {
 	pthread_mutex_unlock(&slot->lock);
 }
 
 /* Returns the slot locked, or NULL if it isn't the client's. */
-static struct host_slot *lock_owned(struct host_client *client, uint32_t index)
+static struct user_slot *lock_owned(struct user_client *client, uint32_t index)
 {
-	struct host_slot *slot = lock_slot(client->pool, index);
+	struct user_slot *slot = lock_slot(client->pool, index);
 
 	if (slot->client == client && slot->owned)
 		return slot;
@@ -137,10 +137,10 @@ static struct host_slot *lock_owned(struct host_client *client, uint32_t index)
 }
 
 /* The caller, who holds the pool's lock, has taken the slot from the policy. */
-static void decommit(struct host_pool *pool, uint32_t index)
+static void decommit(struct user_pool *pool, uint32_t index)
 {
-	struct host_slot *slot = lock_slot(pool, index);
-	bool empty = host_slot_empty(&pool->memory, slot);
+	struct user_slot *slot = lock_slot(pool, index);
+	bool empty = user_slot_empty(&pool->memory, slot);
 
 	unlock_slot(slot);
 	if (empty)
@@ -148,13 +148,13 @@ static void decommit(struct host_pool *pool, uint32_t index)
 }
 
 /* The same for a slot that was warm. */
-static void evict(struct host_pool *pool, uint32_t index)
+static void evict(struct user_pool *pool, uint32_t index)
 {
 	pool->warm_bytes -= pool->slots[index].held;
 	decommit(pool, index);
 }
 
-static char *slot_address(const struct host_client *client, uint32_t index)
+static char *slot_address(const struct user_client *client, uint32_t index)
 {
 	if (!client->base || index < client->first || index - client->first >= client->count)
 		return NULL;
@@ -162,9 +162,9 @@ static char *slot_address(const struct host_client *client, uint32_t index)
 }
 
 /* Takes a slot from the policy. Returns 0, -EBUSY or -ENOSPC. */
-static int choose(struct host_client *client, struct host_request *request)
+static int choose(struct user_client *client, struct user_request *request)
 {
-	struct host_pool *pool = client->pool;
+	struct user_pool *pool = client->pool;
 	struct policy_affinity affinity = { 0 };
 
 	if (request->image)
@@ -186,7 +186,7 @@ static int choose(struct host_client *client, struct host_request *request)
 	return 0;
 }
 
-static void count_placement(struct host_counters *counters, enum policy_placement placement,
+static void count_placement(struct user_counters *counters, enum policy_placement placement,
 			    int by)
 {
 	if (placement == POLICY_AFFINE)
@@ -198,19 +198,19 @@ static void count_placement(struct host_counters *counters, enum policy_placemen
 }
 
 /* Makes the slot that was chosen the client's. */
-static int assign(struct host_client *client, struct host_request *request)
+static int assign(struct user_client *client, struct user_request *request)
 {
-	struct host_pool *pool = client->pool;
-	struct host_slot *slot = lock_slot(pool, request->slot);
+	struct user_pool *pool = client->pool;
+	struct user_slot *slot = lock_slot(pool, request->slot);
 	int ret = 0;
 
 	request->kept = slot->client == client && slot->image == request->image;
 	if (!request->kept) {
 		/* No page passes between clients, none between images. */
-		if (host_slot_empty(&pool->memory, slot)) {
+		if (user_slot_empty(&pool->memory, slot)) {
 			slot->client = client;
 			slot->image = request->image;
-			host_image_get(&pool->memory.images, slot->image);
+			user_image_get(&pool->memory.images, slot->image);
 		} else {
 			ret = -ENOMEM;
 		}
@@ -219,15 +219,15 @@ static int assign(struct host_client *client, struct host_request *request)
 	slot->key = request->key;
 	slot->keep = request->keep;
 	if (!ret)
-		ret = host_slot_begin(&pool->memory, slot, slot_address(client, request->slot),
+		ret = user_slot_begin(&pool->memory, slot, slot_address(client, request->slot),
 				      request->limit);
 	unlock_slot(slot);
 	return ret;
 }
 
-static int try_alloc(struct host_client *client, struct host_request *request)
+static int try_alloc(struct user_client *client, struct user_request *request)
 {
-	struct host_pool *pool = client->pool;
+	struct user_pool *pool = client->pool;
 	int ret;
 
 	pthread_mutex_lock(&pool->lock);
@@ -248,31 +248,31 @@ static int try_alloc(struct host_client *client, struct host_request *request)
 	return ret;
 }
 
-int host_pool_alloc(struct host_client *client, struct host_request *request)
+int user_pool_alloc(struct user_client *client, struct user_request *request)
 {
 	int ret = try_alloc(client, request);
 
 	/* Too many mappings, most likely: idle slots have some. */
-	if (ret == -ENOMEM && host_pool_purge_all(client))
+	if (ret == -ENOMEM && user_pool_purge_all(client))
 		ret = try_alloc(client, request);
 	return ret;
 }
 
-int host_pool_reset(struct host_client *client, uint32_t index, __u64 *held)
+int user_pool_reset(struct user_client *client, uint32_t index, __u64 *held)
 {
-	struct host_slot *slot = lock_owned(client, index);
+	struct user_slot *slot = lock_owned(client, index);
 	int ret;
 
 	if (!slot)
 		return -ENOENT;
-	ret = host_slot_reset(&client->pool->memory, slot);
+	ret = user_slot_reset(&client->pool->memory, slot);
 	*held = slot->held;
 	unlock_slot(slot);
 	return ret;
 }
 
 /* Has warm slots hold no more than they may. */
-static void trim(struct host_pool *pool)
+static void trim(struct user_pool *pool)
 {
 	while (pool->warm_bytes > pool->config.max_unused_warm_bytes) {
 		uint32_t index = policy_take_victim(&pool->policy);
@@ -284,19 +284,19 @@ static void trim(struct host_pool *pool)
 	}
 }
 
-int host_pool_free(struct host_client *client, uint32_t index, bool cold, __u64 *held)
+int user_pool_free(struct user_client *client, uint32_t index, bool cold, __u64 *held)
 {
-	struct host_pool *pool = client->pool;
-	struct host_slot *slot = lock_owned(client, index);
+	struct user_pool *pool = client->pool;
+	struct user_slot *slot = lock_owned(client, index);
 	bool usable;
 
 	if (!slot)
 		return -ENOENT;
 	if (!cold)
-		host_slot_vacate(&pool->memory, slot);
+		user_slot_vacate(&pool->memory, slot);
 	/* It may be too much even alone. */
 	cold = cold || slot->held > pool->config.max_unused_warm_bytes;
-	usable = !cold || host_slot_empty(&pool->memory, slot);
+	usable = !cold || user_slot_empty(&pool->memory, slot);
 	*held = slot->held;
 	unlock_slot(slot);
 
@@ -313,59 +313,59 @@ int host_pool_free(struct host_client *client, uint32_t index, bool cold, __u64 
 	return 0;
 }
 
-static int try_resize(struct host_client *client, uint32_t index, bool grow_only, uint64_t limit,
+static int try_resize(struct user_client *client, uint32_t index, bool grow_only, uint64_t limit,
 		      __u64 *old_limit)
 {
-	struct host_slot *slot = lock_owned(client, index);
+	struct user_slot *slot = lock_owned(client, index);
 	int ret = 0;
 
 	if (!slot)
 		return -ENOENT;
 	*old_limit = slot->limit;
 	if (!grow_only || limit > slot->limit)
-		ret = host_slot_resize(slot, limit);
+		ret = user_slot_resize(slot, limit);
 	unlock_slot(slot);
 	return ret;
 }
 
-int host_pool_resize(struct host_client *client, uint32_t index, bool grow_only, uint64_t limit,
+int user_pool_resize(struct user_client *client, uint32_t index, bool grow_only, uint64_t limit,
 		     __u64 *old_limit)
 {
 	int ret = try_resize(client, index, grow_only, limit, old_limit);
 
-	if (ret == -ENOMEM && host_pool_purge_all(client))
+	if (ret == -ENOMEM && user_pool_purge_all(client))
 		ret = try_resize(client, index, grow_only, limit, old_limit);
 	return ret;
 }
 
-int host_pool_snapshot(struct host_client *client, uint32_t index, struct host_image **imagep)
+int user_pool_snapshot(struct user_client *client, uint32_t index, struct user_image **imagep)
 {
-	struct host_memory *memory = &client->pool->memory;
-	struct host_slot *slot = lock_owned(client, index);
+	struct user_memory *memory = &client->pool->memory;
+	struct user_slot *slot = lock_owned(client, index);
 	int fd, ret;
 
 	if (!slot)
 		return -ENOENT;
-	fd = host_image_begin(slot->limit);
-	ret = fd < 0 ? fd : host_slot_save(memory, slot, fd);
+	fd = user_image_begin(slot->limit);
+	ret = fd < 0 ? fd : user_slot_save(memory, slot, fd);
 	unlock_slot(slot);
 	if (!ret)
-		return host_image_finish(&memory->images, client->domain, fd, imagep);
+		return user_image_finish(&memory->images, client->domain, fd, imagep);
 	if (fd >= 0)
 		close(fd);
 	return ret;
 }
 
 /* Whether a free slot was the client's, which nobody changes under the lock. */
-static bool is_idle(const struct host_client *client, uint32_t index)
+static bool is_idle(const struct user_client *client, uint32_t index)
 {
 	return client->pool->nodes[index].state == POLICY_STATE_WARM &&
 	       client->pool->slots[index].client == client;
 }
 
-int host_pool_purge_slot(struct host_client *client, uint32_t index)
+int user_pool_purge_slot(struct user_client *client, uint32_t index)
 {
-	struct host_pool *pool = client->pool;
+	struct user_pool *pool = client->pool;
 	int ret = -ENOENT;
 
 	pthread_mutex_lock(&pool->lock);
@@ -378,9 +378,9 @@ int host_pool_purge_slot(struct host_client *client, uint32_t index)
 	return ret;
 }
 
-uint32_t host_pool_purge_all(struct host_client *client)
+uint32_t user_pool_purge_all(struct user_client *client)
 {
-	struct host_pool *pool = client->pool;
+	struct user_pool *pool = client->pool;
 	uint32_t purged = 0;
 	uint32_t index, next;
 
@@ -397,7 +397,7 @@ uint32_t host_pool_purge_all(struct host_client *client)
 	return purged;
 }
 
-static uint32_t purge_affinity(struct host_pool *pool, struct policy_affinity affinity)
+static uint32_t purge_affinity(struct user_pool *pool, struct policy_affinity affinity)
 {
 	uint32_t purged = 0;
 	uint32_t index;
@@ -411,20 +411,20 @@ static uint32_t purge_affinity(struct host_pool *pool, struct policy_affinity af
 	return purged;
 }
 
-uint32_t host_pool_purge_key(struct host_client *client, uint64_t key)
+uint32_t user_pool_purge_key(struct user_client *client, uint64_t key)
 {
 	return purge_affinity(client->pool, key_affinity(client, key));
 }
 
-uint32_t host_pool_purge_image(struct host_client *client, const struct host_image *image)
+uint32_t user_pool_purge_image(struct user_client *client, const struct user_image *image)
 {
 	return purge_affinity(client->pool, image_affinity(client, image));
 }
 
-bool host_pool_describe(struct host_client *client, uint32_t index,
+bool user_pool_describe(struct user_client *client, uint32_t index,
 			struct slotpool_list_entry *entry)
 {
-	struct host_slot *slot = lock_owned(client, index);
+	struct user_slot *slot = lock_owned(client, index);
 
 	if (!slot)
 		return false;
@@ -434,7 +434,7 @@ bool host_pool_describe(struct host_client *client, uint32_t index,
 			 (slot->image ? SLOTPOOL_LIST_IMAGE : 0),
 		.key = slot->key,
 		.limit = slot->limit,
-		.held = host_slot_count(&client->pool->memory, slot),
+		.held = user_slot_count(&client->pool->memory, slot),
 		.image = slot->image ? slot->image->id : 0,
 	};
 	unlock_slot(slot);
@@ -442,13 +442,13 @@ bool host_pool_describe(struct host_client *client, uint32_t index,
 }
 
 /* Adds what the slots know. */
-static void stat_slots(struct host_client *client, struct slotpool_stat *stat)
+static void stat_slots(struct user_client *client, struct slotpool_stat_args *stat)
 {
-	struct host_pool *pool = client->pool;
+	struct user_pool *pool = client->pool;
 
 	for (uint32_t i = 0; i < pool->config.nr_slots; i++) {
-		struct host_slot *slot = lock_slot(pool, i);
-		uint64_t nr_pages = host_slot_count(&pool->memory, slot) / pool->memory.page_size;
+		struct user_slot *slot = lock_slot(pool, i);
+		uint64_t nr_pages = user_slot_count(&pool->memory, slot) / pool->memory.page_size;
 
 		stat->held_pages += nr_pages;
 		if (slot->client == client)
@@ -461,10 +461,10 @@ static void stat_slots(struct host_client *client, struct slotpool_stat *stat)
 	}
 }
 
-void host_pool_stat(struct host_client *client, struct slotpool_stat *stat)
+void user_pool_stat(struct user_client *client, struct slotpool_stat_args *stat)
 {
-	struct host_pool *pool = client->pool;
-	struct host_images *images = &pool->memory.images;
+	struct user_pool *pool = client->pool;
+	struct user_images *images = &pool->memory.images;
 
 	pthread_mutex_lock(&pool->lock);
 	stat->warm_slots = pool->policy.nr_warm;
@@ -484,11 +484,11 @@ void host_pool_stat(struct host_client *client, struct slotpool_stat *stat)
 	stat->image_pages = images->nr_pages;
 	stat->image_charged_pages = images->nr_pages;
 	stat->client_images = client->images.nr_images;
-	stat->client_image_pages = host_images_made(images, client->domain);
+	stat->client_image_pages = user_images_made(images, client->domain);
 	pthread_mutex_unlock(&images->lock);
 }
 
-void host_client_init(struct host_pool *pool, struct host_client *client)
+void user_client_init(struct user_pool *pool, struct user_client *client)
 {
 	client->pool = pool;
 	pthread_mutex_lock(&pool->lock);
@@ -497,14 +497,14 @@ void host_client_init(struct host_pool *pool, struct host_client *client)
 	pthread_mutex_unlock(&pool->lock);
 }
 
-void host_client_release(struct host_client *client)
+void user_client_release(struct user_client *client)
 {
-	struct host_pool *pool = client->pool;
+	struct user_pool *pool = client->pool;
 	uint32_t i;
 
 	pthread_mutex_lock(&pool->lock);
 	for (i = 0; i < pool->config.nr_slots; i++) {
-		struct host_slot *slot = lock_slot(pool, i);
+		struct user_slot *slot = lock_slot(pool, i);
 		bool is_ours = slot->client == client;
 		bool was_owned = is_ours && slot->owned;
 
@@ -522,18 +522,18 @@ void host_client_release(struct host_client *client)
 		} else {
 			slot = lock_slot(pool, i);
 			if (slot->client == client)
-				host_slot_empty(&pool->memory, slot);
+				user_slot_empty(&pool->memory, slot);
 			unlock_slot(slot);
 		}
 	}
-	host_handles_destroy(&pool->memory.images, &client->images);
+	user_handles_destroy(&pool->memory.images, &client->images);
 	pool->nr_clients--;
 	pthread_mutex_unlock(&pool->lock);
 }
 
-int host_client_map(struct host_client *client, char *base, uint32_t first, uint32_t count)
+int user_client_map(struct user_client *client, char *base, uint32_t first, uint32_t count)
 {
-	struct host_pool *pool = client->pool;
+	struct user_pool *pool = client->pool;
 	int ret = 0;
 
 	client->base = base;
@@ -542,33 +542,33 @@ int host_client_map(struct host_client *client, char *base, uint32_t first, uint
 	if (madvise(base, count * pool->config.slot_stride, MADV_DONTFORK))
 		ret = -errno;
 	for (uint32_t i = first; !ret && i < first + count; i++) {
-		struct host_slot *slot = lock_slot(pool, i);
+		struct user_slot *slot = lock_slot(pool, i);
 
 		if (slot->client == client && slot->owned)
-			ret = host_slot_map(&pool->memory, slot, slot_address(client, i));
+			ret = user_slot_map(&pool->memory, slot, slot_address(client, i));
 		unlock_slot(slot);
 	}
 	if (ret)
-		host_client_unmap(client);
+		user_client_unmap(client);
 	return ret;
 }
 
 /* What slots go on to need of the range stays mapped, the rest of it goes. */
-void host_client_unmap(struct host_client *client)
+void user_client_unmap(struct user_client *client)
 {
-	struct host_pool *pool = client->pool;
+	struct user_pool *pool = client->pool;
 	char *end = client->base + client->count * pool->config.slot_stride;
 	char *done = client->base;
 
 	pthread_mutex_lock(&pool->lock);
 	for (uint32_t i = client->first; i < client->first + client->count; i++) {
-		struct host_slot *slot = lock_slot(pool, i);
+		struct user_slot *slot = lock_slot(pool, i);
 		char *address = slot_address(client, i);
 
 		if (slot->client == client && slot->memory == address) {
 			if (is_idle(client, i))
 				pool->warm_bytes -= slot->held;
-			if (host_slot_unmap(slot)) {
+			if (user_slot_unmap(slot)) {
 				if (address > done)
 					munmap(done, address - done);
 				done = address + pool->memory.slot_size;

@@ -14,7 +14,7 @@
 
 static int library_load(const char *parameters)
 {
-	if (setenv("SLOTPOOL_BACKEND", "host", 1) || setenv("SLOTPOOL_HOST_POOL", parameters, 1))
+	if (setenv("SLOTPOOL_BACKEND", "user", 1) || setenv("SLOTPOOL_USER_POOL", parameters, 1))
 		return -errno;
 	return 0;
 }
@@ -38,7 +38,7 @@ FIXTURE_VARIANT_ADD(library, madvise)
 };
 
 /* Returns a handle, or NULL. */
-static struct slotpool *open_host(const char *parameters)
+static struct slotpool *open_user(const char *parameters)
 {
 	struct slotpool *pool = NULL;
 	int err = library_load(parameters);
@@ -70,7 +70,7 @@ TEST(without_a_device_the_pool_is_in_user_space)
 	ASSERT_EQ(0, setenv("SLOTPOOL_DEVICE", NO_DEVICE, 1));
 	ASSERT_EQ(0, unsetenv("SLOTPOOL_BACKEND"));
 	ASSERT_EQ(0, slotpool_open(NULL, &pool));
-	EXPECT_EQ(0, strncmp(slotpool_backend(pool), "host", 4));
+	EXPECT_EQ(0, strncmp(slotpool_backend(pool), "user", 4));
 	EXPECT_EQ(-EOPNOTSUPP, slotpool_fd(pool));
 	slotpool_close(pool);
 
@@ -85,7 +85,7 @@ TEST(a_device_that_is_asked_for_is_not_replaced)
 
 	ASSERT_EQ(0, setenv("SLOTPOOL_DEVICE", NO_DEVICE, 1));
 	EXPECT_EQ(-ENOENT, slotpool_open(NO_DEVICE, &pool));
-	ASSERT_EQ(0, setenv("SLOTPOOL_BACKEND", "host", 1));
+	ASSERT_EQ(0, setenv("SLOTPOOL_BACKEND", "user", 1));
 	EXPECT_EQ(-ENOENT, slotpool_open(NO_DEVICE, &pool));
 	ASSERT_EQ(0, setenv("SLOTPOOL_BACKEND", "kernel", 1));
 	EXPECT_EQ(-ENOENT, slotpool_open(NULL, &pool));
@@ -101,26 +101,26 @@ TEST(a_device_that_is_asked_for_is_not_replaced)
 
 TEST(the_best_reset_of_the_kernel_is_used)
 {
-	struct slotpool *pool = open_host("");
+	struct slotpool *pool = open_user("");
 
 	ASSERT_NE(NULL, pool);
-	ASSERT_STREQ(kernel_scans() ? "host, PAGEMAP_SCAN" : "host, madvise",
+	ASSERT_STREQ(kernel_scans() ? "user, PAGEMAP_SCAN" : "user, madvise",
 		     slotpool_backend(pool));
 	slotpool_close(pool);
 }
 
 TEST(another_reset_can_be_chosen)
 {
-	struct slotpool *pool = open_host("reset=madvise");
+	struct slotpool *pool = open_user("reset=madvise");
 
 	ASSERT_NE(NULL, pool);
-	EXPECT_STREQ("host, madvise", slotpool_backend(pool));
+	EXPECT_STREQ("user, madvise", slotpool_backend(pool));
 	slotpool_close(pool);
 
 	ASSERT_EQ(0, library_load("reset=scan"));
 	if (kernel_scans()) {
 		ASSERT_EQ(0, slotpool_open(NULL, &pool));
-		EXPECT_STREQ("host, PAGEMAP_SCAN", slotpool_backend(pool));
+		EXPECT_STREQ("user, PAGEMAP_SCAN", slotpool_backend(pool));
 		slotpool_close(pool);
 	} else {
 		ASSERT_EQ(-EOPNOTSUPP, slotpool_open(NULL, &pool));
@@ -129,8 +129,8 @@ TEST(another_reset_can_be_chosen)
 
 TEST(parameters_are_the_modules)
 {
-	struct slotpool *pool = open_host("");
-	const struct slotpool_info *info;
+	struct slotpool *pool = open_user("");
+	const struct slotpool_info_args *info;
 
 	ASSERT_NE(NULL, pool);
 	info = slotpool_geometry(pool);
@@ -148,9 +148,9 @@ TEST(parameters_are_the_modules)
 TEST(parameters_can_be_set)
 {
 	struct slotpool *pool;
-	const struct slotpool_info *info;
+	const struct slotpool_info_args *info;
 
-	pool = open_host(" nr_slots=3 slot_size=8k\n slot_stride=1G overcommit=1 reserve_pages=9 ");
+	pool = open_user(" nr_slots=3 slot_size=8k\n slot_stride=1G overcommit=1 reserve_pages=9 ");
 	ASSERT_NE(NULL, pool);
 	info = slotpool_geometry(pool);
 	EXPECT_EQ(3, info->nr_slots);
@@ -158,7 +158,7 @@ TEST(parameters_can_be_set)
 	EXPECT_EQ(1UL << 30, info->slot_stride);
 	slotpool_close(pool);
 
-	pool = open_host("strict=Y keep_bytes=0 max_unused_warm_slots=5 max_unused_warm_bytes=7");
+	pool = open_user("strict=Y keep_bytes=0 max_unused_warm_slots=5 max_unused_warm_bytes=7");
 	ASSERT_NE(NULL, pool);
 	info = slotpool_geometry(pool);
 	EXPECT_EQ(SLOTPOOL_FEATURE_OVERCOMMIT | SLOTPOOL_FEATURE_STRICT, info->features);
@@ -167,7 +167,7 @@ TEST(parameters_can_be_set)
 	EXPECT_EQ(7, info->max_unused_warm_bytes);
 	slotpool_close(pool);
 
-	pool = open_host("max_image_bytes=1 max_client_image_bytes=1T max_pool_image_bytes=2M");
+	pool = open_user("max_image_bytes=1 max_client_image_bytes=1T max_pool_image_bytes=2M");
 	ASSERT_NE(NULL, pool);
 	info = slotpool_geometry(pool);
 	EXPECT_EQ(1, info->max_image_bytes);
@@ -211,8 +211,8 @@ TEST(impossible_parameters_are_refused)
 
 TEST(a_commitment_cannot_be_had)
 {
-	struct slotpool_alloc alloc = { .flags = SLOTPOOL_ALLOC_COMMIT, .commit = PAGE };
-	struct slotpool *pool = open_host(GEOMETRY);
+	struct slotpool_alloc_args alloc = { .flags = SLOTPOOL_ALLOC_COMMIT, .commit = PAGE };
+	struct slotpool *pool = open_user(GEOMETRY);
 
 	ASSERT_NE(NULL, pool);
 	EXPECT_EQ(-EOPNOTSUPP, slotpool_alloc(pool, &alloc));
@@ -247,7 +247,7 @@ static uint32_t model_random(uint32_t bound)
 
 static int model_alloc(struct model *model)
 {
-	struct slotpool_alloc alloc = { .flags = SLOTPOOL_ALLOC_LIMIT };
+	struct slotpool_alloc_args alloc = { .flags = SLOTPOOL_ALLOC_LIMIT };
 	int err;
 
 	model->limit = model_random(MODEL_PAGES + 1);
@@ -371,7 +371,7 @@ static int model_open(struct model *model, const char *parameters, bool image, u
 {
 	int err;
 
-	*model = (struct model){ .pool = open_host(parameters) };
+	*model = (struct model){ .pool = open_user(parameters) };
 	if (!model->pool)
 		return -EINVAL;
 	srandom(seed);
@@ -493,7 +493,7 @@ TEST_F(resets, what_a_reset_tells_is_held)
 
 TEST(a_scan_keeps_what_was_written_wherever_it_is)
 {
-	struct slotpool *pool = open_host("nr_slots=1 slot_size=1M keep_bytes=64K");
+	struct slotpool *pool = open_user("nr_slots=1 slot_size=1M keep_bytes=64K");
 	uint64_t held = 0;
 	char *memory;
 	int i;
@@ -516,7 +516,7 @@ TEST(a_scan_keeps_what_was_written_wherever_it_is)
 
 TEST(what_is_written_to_a_free_slot_does_not_come_back)
 {
-	struct slotpool *pool = open_host(GEOMETRY "keep_bytes=0");
+	struct slotpool *pool = open_user(GEOMETRY "keep_bytes=0");
 	struct slotpool *other;
 	char *memory;
 
@@ -573,7 +573,7 @@ TEST_F(library, mapping_again_takes_no_more_address_space)
 /* Takes a slot of two pages and writes them; returns 0 or -errno. */
 static int alloc_two_pages(struct slotpool *pool, uint32_t slot)
 {
-	struct slotpool_alloc alloc = {
+	struct slotpool_alloc_args alloc = {
 		.flags = SLOTPOOL_ALLOC_EXACT | SLOTPOOL_ALLOC_LIMIT,
 		.slot = slot,
 		.limit = 2 * PAGE,
@@ -587,8 +587,8 @@ static int alloc_two_pages(struct slotpool *pool, uint32_t slot)
 
 TEST(warm_slots_hold_no_more_than_they_may)
 {
-	struct slotpool *pool = open_host(GEOMETRY "max_unused_warm_bytes=16K reset=madvise");
-	struct slotpool_stat stat;
+	struct slotpool *pool = open_user(GEOMETRY "max_unused_warm_bytes=16K reset=madvise");
+	struct slotpool_stat_args stat;
 	uint64_t held = 1;
 	int i;
 
@@ -630,7 +630,7 @@ TEST(images_store_no_more_than_they_may)
 {
 	static const char bounds[] =
 		GEOMETRY "max_image_bytes=8K max_client_image_bytes=12K max_pool_image_bytes=16K";
-	struct slotpool *pool = open_host(bounds);
+	struct slotpool *pool = open_user(bounds);
 	uint32_t image = 0, imported = 0;
 	struct slotpool *other;
 	int fd;
@@ -659,7 +659,7 @@ TEST(images_store_no_more_than_they_may)
 
 TEST(a_strict_pool_shows_accesses_to_free_slots)
 {
-	struct slotpool *pool = open_host(GEOMETRY "strict=1");
+	struct slotpool *pool = open_user(GEOMETRY "strict=1");
 	char *memory;
 
 	ASSERT_NE(NULL, pool);
@@ -703,16 +703,16 @@ FIXTURE_TEARDOWN(mappings)
 /* A kernel with debugging checks takes long for so many. */
 TEST_F_TIMEOUT(mappings, more_than_there_can_be_fail, 240)
 {
-	struct slotpool_alloc alloc = { .flags = SLOTPOOL_ALLOC_LIMIT, .limit = PAGE };
+	struct slotpool_alloc_args alloc = { .flags = SLOTPOOL_ALLOC_LIMIT, .limit = PAGE };
 	uint32_t max_slots = max_mappings() / 2;
-	struct slotpool_stat stat;
+	struct slotpool_stat_args stat;
 	struct slotpool *pool;
 	uint32_t nr_slots = 0;
 	char parameters[64];
 	int err;
 
 	snprintf(parameters, sizeof(parameters), "slot_size=8K nr_slots=%u", max_slots + 10);
-	pool = open_host(parameters);
+	pool = open_user(parameters);
 	ASSERT_NE(NULL, pool);
 	ASSERT_EQ(0, slotpool_map(pool, 0, max_slots + 10));
 	while (!(err = slotpool_alloc(pool, &alloc)))
@@ -743,7 +743,7 @@ static int count_descriptors(void)
 
 TEST_F(library, a_child_has_no_use_for_a_handle_but_can_open_a_pool)
 {
-	struct slotpool_stat stat;
+	struct slotpool_stat_args stat;
 	struct slotpool *pool;
 	uint32_t image, imported;
 	int fd, slot, status, descriptors;
@@ -868,7 +868,7 @@ struct worker {
 
 static bool worker_serve(struct worker *worker)
 {
-	struct slotpool_alloc alloc = { .flags = SLOTPOOL_ALLOC_LIMIT, .limit = 2 * PAGE };
+	struct slotpool_alloc_args alloc = { .flags = SLOTPOOL_ALLOC_LIMIT, .limit = 2 * PAGE };
 	bool image = rand_r(&worker->seed) % 2;
 	char *memory;
 	int err;
@@ -901,7 +901,7 @@ static bool worker_serve(struct worker *worker)
 static void *worker_run(void *argument)
 {
 	struct worker *worker = argument;
-	struct slotpool_stat stat;
+	struct slotpool_stat_args stat;
 	int i;
 
 	for (i = 0; i < 250 && !worker->failed; i++) {
@@ -917,7 +917,7 @@ TEST_F(library, threads_get_slots_of_their_own)
 {
 	struct worker workers[NR_THREADS];
 	pthread_t threads[NR_THREADS];
-	struct slotpool_stat stat;
+	struct slotpool_stat_args stat;
 	struct slotpool *other;
 	uint32_t images[2];
 	int i;

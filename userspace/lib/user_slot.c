@@ -25,7 +25,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "host.h"
+#include "user.h"
 
 #define MAX_REGIONS 32
 
@@ -45,7 +45,7 @@ static uint64_t max(uint64_t a, uint64_t b)
 }
 
 /* Makes a range what it is in the image. */
-static void overwrite(struct host_slot *slot, uint64_t from, uint64_t to)
+static void overwrite(struct user_slot *slot, uint64_t from, uint64_t to)
 {
 	uint64_t first = slot->image ? min(max(slot->image->first, from), to) : to;
 	uint64_t end = slot->image ? max(min(slot->image->end, to), first) : to;
@@ -57,14 +57,14 @@ static void overwrite(struct host_slot *slot, uint64_t from, uint64_t to)
 }
 
 /* Makes a range what it is in the image by giving its pages back. */
-static bool give_back(const struct host_slot *slot, uint64_t from, uint64_t to)
+static bool give_back(const struct user_slot *slot, uint64_t from, uint64_t to)
 {
 	return from >= to || !madvise(slot->memory + from, to - from, MADV_DONTNEED) ||
 	       !madvise(slot->memory + from, to - from, MADV_DONTNEED_LOCKED);
 }
 
 /* The same after a reset, when nothing above the limit has been written. */
-static void drop(struct host_slot *slot, uint64_t from, uint64_t to)
+static void drop(struct user_slot *slot, uint64_t from, uint64_t to)
 {
 	/* Memory is locked, and the kernel too old to give it back all the same. */
 	if (!give_back(slot, from, to))
@@ -72,7 +72,7 @@ static void drop(struct host_slot *slot, uint64_t from, uint64_t to)
 }
 
 /* The instance from here on can write up to the border. */
-static int move_border(struct host_slot *slot, uint64_t accessible)
+static int move_border(struct user_slot *slot, uint64_t accessible)
 {
 	uint64_t old = slot->accessible;
 	int ret = 0;
@@ -92,7 +92,7 @@ static int move_border(struct host_slot *slot, uint64_t accessible)
 }
 
 /* Puts a mapping over a part of the slot that a child doesn't inherit either. */
-static int map_over(const struct host_slot *slot, uint64_t from, uint64_t to, int flags, int fd)
+static int map_over(const struct user_slot *slot, uint64_t from, uint64_t to, int flags, int fd)
 {
 	char *address = slot->memory + from;
 
@@ -102,13 +102,13 @@ static int map_over(const struct host_slot *slot, uint64_t from, uint64_t to, in
 	return madvise(address, to - from, MADV_DONTFORK) ? -errno : 0;
 }
 
-static bool maps_image(const struct host_slot *slot)
+static bool maps_image(const struct user_slot *slot)
 {
 	return slot->image && slot->image->nr_stored;
 }
 
 /* Makes the slot's range inaccessible and empty again. */
-static bool clear_range(struct host_slot *slot)
+static bool clear_range(struct user_slot *slot)
 {
 	/* Somebody may have written to it after it was freed. */
 	drop(slot, 0, max(slot->touched, slot->accessible));
@@ -118,7 +118,7 @@ static bool clear_range(struct host_slot *slot)
 	       !map_over(slot, slot->image->first, slot->image->end, MAP_ANONYMOUS, -1);
 }
 
-static void forget_range(struct host_slot *slot)
+static void forget_range(struct user_slot *slot)
 {
 	slot->memory = NULL;
 	slot->hidden = false;
@@ -127,13 +127,13 @@ static void forget_range(struct host_slot *slot)
 	slot->held = 0;
 }
 
-static void unmap_hidden(const struct host_memory *memory, struct host_slot *slot)
+static void unmap_hidden(const struct user_memory *memory, struct user_slot *slot)
 {
 	munmap(slot->memory, memory->slot_size);
 	forget_range(slot);
 }
 
-static int set_up_range(struct host_slot *slot, char *address)
+static int set_up_range(struct user_slot *slot, char *address)
 {
 	int ret = 0;
 
@@ -157,9 +157,9 @@ static int copy_page(char *page, void *context)
 	return 0;
 }
 
-int host_slot_map(const struct host_memory *memory, struct host_slot *slot, char *address)
+int user_slot_map(const struct user_memory *memory, struct user_slot *slot, char *address)
 {
-	struct host_slot old = *slot;
+	struct user_slot old = *slot;
 	struct copy copy = { old.memory, address, memory->page_size };
 	int ret;
 
@@ -174,12 +174,12 @@ int host_slot_map(const struct host_memory *memory, struct host_slot *slot, char
 		slot->touched = old.touched;
 		return ret;
 	}
-	host_pagemap_each(&memory->pagemap, old.memory, old.touched, copy_page, &copy);
+	user_pagemap_each(&memory->pagemap, old.memory, old.touched, copy_page, &copy);
 	munmap(old.memory, memory->slot_size);
 	return 0;
 }
 
-bool host_slot_unmap(struct host_slot *slot)
+bool user_slot_unmap(struct user_slot *slot)
 {
 	/* What nobody owns is clean, and will be when it is mapped again. */
 	if (!slot->owned || !slot->accessible) {
@@ -193,7 +193,7 @@ bool host_slot_unmap(struct host_slot *slot)
 	return true;
 }
 
-bool host_slot_empty(struct host_memory *memory, struct host_slot *slot)
+bool user_slot_empty(struct user_memory *memory, struct user_slot *slot)
 {
 	slot->owned = false;
 	if (slot->memory && slot->hidden)
@@ -201,32 +201,32 @@ bool host_slot_empty(struct host_memory *memory, struct host_slot *slot)
 	if (slot->memory && !clear_range(slot))
 		return false;
 	forget_range(slot);
-	host_image_put(&memory->images, slot->image);
+	user_image_put(&memory->images, slot->image);
 	slot->image = NULL;
 	slot->client = NULL;
 	return true;
 }
 
 /* Has the border where the limit is, or will be, as far as the slot is mapped. */
-static int move_to(struct host_slot *slot, uint64_t limit)
+static int move_to(struct user_slot *slot, uint64_t limit)
 {
 	return slot->memory && !slot->hidden ? move_border(slot, limit) : 0;
 }
 
-int host_slot_begin(const struct host_memory *memory, struct host_slot *slot, char *address,
+int user_slot_begin(const struct user_memory *memory, struct user_slot *slot, char *address,
 		    uint64_t limit)
 {
 	int ret;
 
 	slot->limit = limit;
 	slot->reset_limit = limit;
-	ret = !slot->memory && address ? host_slot_map(memory, slot, address) :
+	ret = !slot->memory && address ? user_slot_map(memory, slot, address) :
 					 move_to(slot, limit);
 	slot->owned = !ret;
 	return ret;
 }
 
-int host_slot_resize(struct host_slot *slot, uint64_t limit)
+int user_slot_resize(struct user_slot *slot, uint64_t limit)
 {
 	int ret = move_to(slot, limit);
 
@@ -244,7 +244,7 @@ int host_slot_resize(struct host_slot *slot, uint64_t limit)
 	return 0;
 }
 
-static void restore_lowest(const struct host_memory *memory, struct host_slot *slot)
+static void restore_lowest(const struct user_memory *memory, struct user_slot *slot)
 {
 	uint64_t kept = min(slot->keep, slot->touched);
 	uint64_t overwritten = min(kept, slot->accessible);
@@ -257,14 +257,14 @@ static void restore_lowest(const struct host_memory *memory, struct host_slot *s
 	slot->held = kept;
 }
 
-static bool restore_written(const struct host_memory *memory, struct host_slot *slot)
+static bool restore_written(const struct user_memory *memory, struct user_slot *slot)
 {
 	struct scan_region regions[MAX_REGIONS];
 	uint64_t held = 0, looked_at;
 	char *end;
 	int nr;
 
-	nr = host_pagemap_scan(&memory->pagemap, slot->memory, slot->touched,
+	nr = user_pagemap_scan(&memory->pagemap, slot->memory, slot->touched,
 			       slot->keep / memory->page_size, regions, MAX_REGIONS, &end);
 	if (nr < 0)
 		return false;
@@ -287,7 +287,7 @@ static bool restore_written(const struct host_memory *memory, struct host_slot *
 }
 
 /* Makes the slot its image again. */
-static void restore(const struct host_memory *memory, struct host_slot *slot)
+static void restore(const struct user_memory *memory, struct user_slot *slot)
 {
 	if (!slot->memory)
 		return;
@@ -303,7 +303,7 @@ static void restore(const struct host_memory *memory, struct host_slot *slot)
 	restore_lowest(memory, slot);
 }
 
-int host_slot_reset(const struct host_memory *memory, struct host_slot *slot)
+int user_slot_reset(const struct user_memory *memory, struct user_slot *slot)
 {
 	int ret;
 
@@ -315,7 +315,7 @@ int host_slot_reset(const struct host_memory *memory, struct host_slot *slot)
 	return ret;
 }
 
-void host_slot_vacate(const struct host_memory *memory, struct host_slot *slot)
+void user_slot_vacate(const struct user_memory *memory, struct user_slot *slot)
 {
 	restore(memory, slot);
 	slot->owned = false;
@@ -330,12 +330,12 @@ static int count_page(char *page, void *context)
 	return 0;
 }
 
-uint64_t host_slot_count(const struct host_memory *memory, struct host_slot *slot)
+uint64_t user_slot_count(const struct user_memory *memory, struct user_slot *slot)
 {
 	uint64_t nr_pages = 0;
 
 	if (slot->memory)
-		host_pagemap_each(&memory->pagemap, slot->memory, slot->touched, count_page,
+		user_pagemap_each(&memory->pagemap, slot->memory, slot->touched, count_page,
 				  &nr_pages);
 	return nr_pages * memory->page_size;
 }
@@ -368,7 +368,7 @@ static int save_page(char *page, void *context)
 	return save(to->fd, page, page - to->memory, to->page_size);
 }
 
-int host_slot_save(const struct host_memory *memory, struct host_slot *slot, int fd)
+int user_slot_save(const struct user_memory *memory, struct user_slot *slot, int fd)
 {
 	struct save to = { slot->memory, memory->page_size, fd };
 	int ret = 0;
@@ -378,6 +378,6 @@ int host_slot_save(const struct host_memory *memory, struct host_slot *slot, int
 			   min(slot->image->end, slot->limit) - slot->image->first);
 	if (ret || !slot->memory)
 		return ret;
-	return host_pagemap_each(&memory->pagemap, slot->memory, min(slot->touched, slot->limit),
+	return user_pagemap_each(&memory->pagemap, slot->memory, min(slot->touched, slot->limit),
 				 save_page, &to);
 }

@@ -14,11 +14,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "host.h"
+#include "user.h"
 
 #define ALL_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
-int host_image_begin(uint64_t length)
+int user_image_begin(uint64_t length)
 {
 	int fd = memfd_create("slotpool-image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	int ret;
@@ -32,7 +32,7 @@ int host_image_begin(uint64_t length)
 	return ret;
 }
 
-static void free_image(struct host_image *image)
+static void free_image(struct user_image *image)
 {
 	if (image->bytes)
 		munmap(image->bytes, image->length);
@@ -46,7 +46,7 @@ static bool is_zeros(const char *page, uint64_t page_size)
 }
 
 /* Returns the next page with data from @offset on, or the length without one. */
-static uint64_t next_page(const struct host_image *image, uint64_t offset, uint64_t page_size)
+static uint64_t next_page(const struct user_image *image, uint64_t offset, uint64_t page_size)
 {
 	off_t data = offset < image->length ? lseek(image->fd, (off_t)offset, SEEK_DATA) : -1;
 
@@ -54,7 +54,7 @@ static uint64_t next_page(const struct host_image *image, uint64_t offset, uint6
 }
 
 /* Makes holes of zeros if they aren't yet, and finds out what is left. */
-static int measure(struct host_image *image, bool dig, uint64_t page_size)
+static int measure(struct user_image *image, bool dig, uint64_t page_size)
 {
 	uint64_t offset = next_page(image, 0, page_size);
 
@@ -71,9 +71,9 @@ static int measure(struct host_image *image, bool dig, uint64_t page_size)
 	return 0;
 }
 
-static int make_image(int fd, bool is_new, uint64_t page_size, struct host_image **imagep)
+static int make_image(int fd, bool is_new, uint64_t page_size, struct user_image **imagep)
 {
-	struct host_image *image = calloc(1, sizeof(*image));
+	struct user_image *image = calloc(1, sizeof(*image));
 	struct stat stat;
 	int ret = -ENOMEM;
 
@@ -109,9 +109,9 @@ fail:
 }
 
 /* Returns an id that is free, or 0 without memory. */
-static uint32_t find_id(struct host_images *images)
+static uint32_t find_id(struct user_images *images)
 {
-	struct host_image **by_id;
+	struct user_image **by_id;
 	uint32_t nr_ids, id;
 
 	for (id = 1; id < images->nr_ids; id++) {
@@ -128,7 +128,7 @@ static uint32_t find_id(struct host_images *images)
 	return id ? id : 1;
 }
 
-static int add_image(struct host_images *images, struct host_image *image)
+static int add_image(struct user_images *images, struct user_image *image)
 {
 	image->id = find_id(images);
 	if (!image->id)
@@ -139,12 +139,12 @@ static int add_image(struct host_images *images, struct host_image *image)
 	return 0;
 }
 
-uint64_t host_images_made(const struct host_images *images, uint64_t maker)
+uint64_t user_images_made(const struct user_images *images, uint64_t maker)
 {
 	uint64_t nr_pages = 0;
 
 	for (uint32_t id = 0; id < images->nr_ids; id++) {
-		const struct host_image *image = images->by_id[id];
+		const struct user_image *image = images->by_id[id];
 
 		if (image && image->maker == maker)
 			nr_pages += image->nr_stored;
@@ -152,19 +152,19 @@ uint64_t host_images_made(const struct host_images *images, uint64_t maker)
 	return nr_pages;
 }
 
-static int check_bounds(const struct host_images *images, const struct host_image *image)
+static int check_bounds(const struct user_images *images, const struct user_image *image)
 {
 	if (image->nr_stored > images->max_pages)
 		return -EFBIG;
-	if (image->nr_stored + host_images_made(images, image->maker) > images->max_client_pages)
+	if (image->nr_stored + user_images_made(images, image->maker) > images->max_client_pages)
 		return -EDQUOT;
 	return image->nr_stored + images->nr_pages > images->max_total_pages ? -ENOSPC : 0;
 }
 
-int host_image_finish(struct host_images *images, uint64_t maker, int fd,
-		      struct host_image **imagep)
+int user_image_finish(struct user_images *images, uint64_t maker, int fd,
+		      struct user_image **imagep)
 {
-	struct host_image *image;
+	struct user_image *image;
 	int ret = make_image(fd, true, images->page_size, &image);
 
 	if (ret)
@@ -192,14 +192,14 @@ static bool is_image(int fd, uint64_t max_length, uint64_t page_size)
 	return stat.st_size % page_size == 0 && (uint64_t)stat.st_size <= max_length;
 }
 
-static struct host_image *find_image(const struct host_images *images, int fd)
+static struct user_image *find_image(const struct user_images *images, int fd)
 {
 	struct stat wanted, stat;
 
 	if (fstat(fd, &wanted))
 		return NULL;
 	for (uint32_t id = 0; id < images->nr_ids; id++) {
-		struct host_image *image = images->by_id[id];
+		struct user_image *image = images->by_id[id];
 
 		if (image && !fstat(image->fd, &stat) && stat.st_ino == wanted.st_ino &&
 		    stat.st_dev == wanted.st_dev)
@@ -208,10 +208,10 @@ static struct host_image *find_image(const struct host_images *images, int fd)
 	return NULL;
 }
 
-int host_image_import(struct host_images *images, int fd, uint64_t max_length,
-		      struct host_image **imagep)
+int user_image_import(struct user_images *images, int fd, uint64_t max_length,
+		      struct user_image **imagep)
 {
-	struct host_image *image;
+	struct user_image *image;
 	int ret = 0;
 
 	fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -240,7 +240,7 @@ int host_image_import(struct host_images *images, int fd, uint64_t max_length,
 	return ret;
 }
 
-void host_image_get(struct host_images *images, struct host_image *image)
+void user_image_get(struct user_images *images, struct user_image *image)
 {
 	if (!image)
 		return;
@@ -249,7 +249,7 @@ void host_image_get(struct host_images *images, struct host_image *image)
 	pthread_mutex_unlock(&images->lock);
 }
 
-static void put_image(struct host_images *images, struct host_image *image)
+static void put_image(struct user_images *images, struct user_image *image)
 {
 	if (--image->references)
 		return;
@@ -259,7 +259,7 @@ static void put_image(struct host_images *images, struct host_image *image)
 	free_image(image);
 }
 
-void host_image_put(struct host_images *images, struct host_image *image)
+void user_image_put(struct user_images *images, struct user_image *image)
 {
 	if (!image)
 		return;
@@ -268,7 +268,7 @@ void host_image_put(struct host_images *images, struct host_image *image)
 	pthread_mutex_unlock(&images->lock);
 }
 
-void host_images_forget(struct host_images *images)
+void user_images_forget(struct user_images *images)
 {
 	/* Whoever held it was another thread of the parent, and isn't here. */
 	if (pthread_mutex_trylock(&images->lock))
@@ -281,7 +281,7 @@ void host_images_forget(struct host_images *images)
 	pthread_mutex_unlock(&images->lock);
 }
 
-static int make_room(struct host_handles *handles, uint32_t id)
+static int make_room(struct user_handles *handles, uint32_t id)
 {
 	uint32_t nr_uses = handles->nr_uses ? handles->nr_uses : 8;
 	uint32_t *uses;
@@ -299,8 +299,8 @@ static int make_room(struct host_handles *handles, uint32_t id)
 	return 0;
 }
 
-int host_handle_add(struct host_images *images, struct host_handles *handles,
-		    struct host_image *image)
+int user_handle_add(struct user_images *images, struct user_handles *handles,
+		    struct user_image *image)
 {
 	int ret;
 
@@ -314,15 +314,15 @@ int host_handle_add(struct host_images *images, struct host_handles *handles,
 	return ret;
 }
 
-static bool has_handle(const struct host_handles *handles, uint32_t id)
+static bool has_handle(const struct user_handles *handles, uint32_t id)
 {
 	return id < handles->nr_uses && handles->uses[id];
 }
 
-struct host_image *host_handle_get(struct host_images *images, struct host_handles *handles,
+struct user_image *user_handle_get(struct user_images *images, struct user_handles *handles,
 				   uint32_t id)
 {
-	struct host_image *image = NULL;
+	struct user_image *image = NULL;
 
 	pthread_mutex_lock(&images->lock);
 	if (has_handle(handles, id)) {
@@ -333,10 +333,10 @@ struct host_image *host_handle_get(struct host_images *images, struct host_handl
 	return image;
 }
 
-struct host_image *host_handle_remove(struct host_images *images, struct host_handles *handles,
+struct user_image *user_handle_remove(struct user_images *images, struct user_handles *handles,
 				      uint32_t id, bool *last)
 {
-	struct host_image *image = NULL;
+	struct user_image *image = NULL;
 
 	pthread_mutex_lock(&images->lock);
 	if (has_handle(handles, id)) {
@@ -353,7 +353,7 @@ struct host_image *host_handle_remove(struct host_images *images, struct host_ha
 	return image;
 }
 
-void host_handles_destroy(struct host_images *images, struct host_handles *handles)
+void user_handles_destroy(struct user_images *images, struct user_handles *handles)
 {
 	pthread_mutex_lock(&images->lock);
 	for (uint32_t id = 0; id < handles->nr_uses; id++) {
