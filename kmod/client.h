@@ -8,7 +8,7 @@
 #include <linux/spinlock.h>
 
 #include "handle.h"
-#include "pool.h"
+#include "pool_life.h"
 
 #define CLIENT_SEALED_MMAP BIT_ULL(63)
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Interfaces that not all supported kernels have. Kbuild looks into the
- * kernel's headers and defines a HAVE_ symbol for each that is there.
+ * Floor: 0
+ *
+ * Interfaces that not all supported kernels have. Kbuild searches the kernel's
+ * headers for each of them, and defines its HAVE_ symbol if it is there.
  */
 #ifndef SLOTPOOL_COMPAT_H
 #define SLOTPOOL_COMPAT_H
@@ -12,10 +14,10 @@
 #include <linux/swap.h>
 
 #if !defined(CONFIG_64BIT) || !defined(CONFIG_ARCH_HAS_PTE_SPECIAL)
-#error "slotpool needs 64 bits, and page table entries that can be marked special"
+#error "slotpool needs a 64-bit kernel with special page table entries"
 #endif
 
-/* Pages are written through the kernel's mapping and read through the user's. */
+/* Pages are written through the kernel's mapping, and read through the user's. */
 #ifdef CONFIG_ARCH_HAS_CPU_CACHE_ALIASING
 #error "slotpool doesn't flush caches that are indexed by virtual addresses"
 #endif
@@ -29,12 +31,29 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, unsigned long set,
 #endif
 
 #ifndef HAVE_RELEASE_FAULT_LOCK
-/* Without locks for each VMA a fault always holds the mmap_lock. */
+/* Without a lock for each VMA, a fault always holds the mmap_lock. */
 static inline void release_fault_lock(struct vm_fault *vmf)
 {
 	mmap_read_unlock(vmf->vma->vm_mm);
 }
 #endif
+
+/* struct page loses the field. Its place is still the owner's, under another name. */
+#ifdef HAVE_FOLIO_INDEX
+#define COMPAT_PAGE_INDEX __folio_index
+#else
+#define COMPAT_PAGE_INDEX index
+#endif
+
+static inline unsigned long compat_page_index(const struct page *page)
+{
+	return page->COMPAT_PAGE_INDEX;
+}
+
+static inline void compat_set_page_index(struct page *page, unsigned long index)
+{
+	page->COMPAT_PAGE_INDEX = index;
+}
 
 #ifndef HAVE_ACCOUNT_RECLAIMED_PAGES
 static inline void mm_account_reclaimed_pages(unsigned long nr_pages)
@@ -72,7 +91,7 @@ static inline void compat_shrinker_destroy(struct shrinker *shrinker)
 	shrinker_free(shrinker);
 }
 #else
-/* Shrinkers that the kernel doesn't allocate have no room for private data. */
+/* A shrinker that the kernel doesn't allocate has no room for private data. */
 struct compat_shrinker {
 	struct shrinker shrinker;
 	void *private;

@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Decay: which private pages of a slot are not written any more.
+ * Floor: 3
  *
- * The private pages only ever become more, and a reset pays for each. So once
- * in a while a reset begins to *watch* the slot, and the next one takes the
- * *sample*: what was not written in between is given back.
+ * Decay: which private pages of a slot are no longer written.
  *
- * Watching clears the hardware's dirty bits, which interrupts the CPUs that the
- * process runs on, as every flush of their TLBs does. So it is done rarely: after
- * 64 resets at first, half as often each time nothing was found, again after 64
- * when something was, or when the slot has grown; and no more often than a
- * budget for the whole pool allows.
+ * The number of private pages only grows, and a reset pays for each of them. So
+ * once in a while a reset begins to *watch* the slot, and the next one takes the
+ * *sample*: it gives back the pages that were not written in between.
  *
- * Where the kernel doesn't lend its helpers for dirty bits, watching takes the
- * slot's page table entries out instead, and the faults that follow tell what is
- * touched.
+ * Watching clears the hardware's dirty bits and flushes TLBs, which interrupts
+ * the CPUs that the process runs on. So it is rare: after 64 resets at first;
+ * half as often each time a sample finds nothing; after 64 resets again when a
+ * sample finds something, or when the slot has grown. A budget bounds it for the
+ * whole pool.
  *
- * (Sampling dirty bits in intervals that adapt is what vmwgfx does for graphics
- * memory: drivers/gpu/drm/vmwgfx/vmwgfx_page_dirty.c.)
+ * Where the kernel has no helpers for dirty bits, watching zaps the slot's page
+ * table entries instead, and the faults that follow show which pages are touched.
+ *
+ * vmwgfx samples dirty bits of graphics memory in adaptive intervals, too:
+ * drivers/gpu/drm/vmwgfx/vmwgfx_page_dirty.c.
  */
 #include <linux/bitmap.h>
 #include <linux/jiffies.h>
@@ -29,16 +30,16 @@
 
 #define DECAY_MAX_INTERVAL 4096U
 
-/* Until the budget is asked again, or whether there are pages */
+/* Resets until an attempt to watch is repeated: no budget was left, or the slot was empty */
 #define DECAY_RETRY_INTERVAL 16U
 
-/* Pages that are looked at in one go: a bitmap of them fits onto the stack. */
+/* Pages that are cleaned in one go: their bitmap fits onto the stack. */
 #define DECAY_WINDOW 512UL
 
 /**
- * decay_budget_init() - set a budget up
+ * decay_budget_init() - set up a budget
  * @budget: the budget
- * @max_samples: samples a second; 0 never
+ * @max_samples: samples a second; 0 for none
  *
  * Context: Any.
  */
@@ -54,14 +55,14 @@ static bool decay_spend(struct decay_budget *budget)
 	unsigned long start = READ_ONCE(budget->start);
 	unsigned long now = jiffies;
 
-	/* One of those who see a new second begin fills the budget up. */
+	/* Of the tasks that see a new second begin, one refills the budget. */
 	if (time_after_eq(now, start + HZ) && cmpxchg(&budget->start, start, now) == start)
 		atomic_set(&budget->left, budget->max_samples);
 	return atomic_dec_if_positive(&budget->left) >= 0;
 }
 
 /**
- * decay_start() - the slot is empty, and will be used for something else
+ * decay_start() - start over with an empty slot
  * @decay: the slot's state
  *
  * Context: Process context, holding the slot's mutex.
@@ -75,7 +76,7 @@ void decay_start(struct decay *decay)
 }
 
 /**
- * decay_resize() - a slot that has been reset may have more pages than before
+ * decay_resize() - adapt the interval if a slot has more pages after a reset than before
  * @decay: the slot's state
  * @nr_pages: its private pages
  *
@@ -91,7 +92,7 @@ void decay_resize(struct decay *decay, unsigned long nr_pages)
 }
 
 /**
- * decay_watch_new() - watch a slot whose entries are all going to be new
+ * decay_watch_new() - watch a slot that has no entries yet
  * @decay: the slot's state
  * @budget: the pool's budget
  *
@@ -104,7 +105,7 @@ void decay_watch_new(struct decay *decay, struct decay_budget *budget)
 	decay->watching = MAPPING_HAS_DIRTY_BITS && decay_spend(budget);
 }
 
-/* Looks at all of the slot's pages, and marks those written if that is wanted. */
+/* Clear the dirty bits of all of the slot's pages; with @mark, mark the pages written. */
 static void decay_clean(struct address_space *mapping, pgoff_t first, struct xarray *pages,
 			bool mark)
 {
@@ -145,15 +146,14 @@ static void decay_clear_marks(struct xarray *pages)
 }
 
 /**
- * decay_sample() - find out what was written while the slot was watched
+ * decay_sample() - find out which pages were written while the slot was watched
  * @decay: the slot's state
  * @mapping: its client's address space
  * @first: where it begins there
- * @pages: its private pages, all of them; those that were written have the mark
- *	DECAY_WRITTEN afterwards
+ * @pages: all of its private pages; sets the mark DECAY_WRITTEN on those written
  *
  * Context: Process context, holding the slot's mutex. May sleep.
- * Return: false if it was not watched: then the marks mean nothing.
+ * Return: false if the slot was not watched: then the marks mean nothing.
  */
 bool decay_sample(struct decay *decay, struct address_space *mapping, pgoff_t first,
 		  struct xarray *pages)
@@ -188,15 +188,15 @@ void decay_adapt(struct decay *decay, bool decayed)
  * @budget: the pool's budget
  * @mapping: the client's address space
  * @first: where the slot begins there
- * @pages: its private pages, all of them, which have been reset
+ * @pages: all of its private pages, which have been reset
  *
  * Context: Process context, holding the slot's mutex. May sleep.
- * Return: true if all page table entries of the slot have to be taken out now.
+ * Return: true if the caller must zap all page table entries of the slot.
  */
 bool decay_watch(struct decay *decay, struct decay_budget *budget,
 		 struct address_space *mapping, pgoff_t first, struct xarray *pages)
 {
-	/* Unless there is something to see, and the sample says how it goes on. */
+	/* For the case that the slot is not watched. Otherwise decay_adapt() sets it. */
 	decay->left = DECAY_RETRY_INTERVAL;
 	if (xa_empty(pages) || !decay_spend(budget))
 		return false;

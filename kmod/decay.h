@@ -8,14 +8,14 @@
 
 #define DECAY_MIN_INTERVAL 64U
 
-/* In a slot's pages: written during the instance that was watched */
+/* A mark in &slot.by_index: the watched instance wrote the page */
 #define DECAY_WRITTEN XA_MARK_0
 
 /**
  * struct decay_budget - how often the slots of a pool may be watched
- * @max_samples: invariant: samples a second; 0 never
+ * @max_samples: invariant: samples a second; 0 for none
  * @start: when the current second began, in jiffies
- * @left: samples left in it
+ * @left: samples left in that second
  */
 struct decay_budget {
 	unsigned int max_samples;
@@ -24,11 +24,11 @@ struct decay_budget {
 };
 
 /**
- * struct decay - when to look which pages of a slot are still written
+ * struct decay - when to find out which pages of a slot are still written
  * @interval: resets from one sample to the next
  * @left: resets until the slot is due to be watched
  * @nr_pages: private pages after the last reset
- * @watching: what is written is being recorded until the next reset
+ * @watching: the hardware, or faults, record what is written until the next reset
  *
  * The slot's mutex protects it.
  */

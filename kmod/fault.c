@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a mapping is, and what an access through it means.
+ * Floor: 12
  *
- * Which addresses can be used is decided here, fault by fault, not by VMAs:
- * an access to a guard, to a slot that the client doesn't own, or at or above
- * the slot's limit raises SIGSEGV.
+ * Mappings of a pool, and the faults in them.
+ *
+ * Each fault decides whether the address can be accessed; VMAs don't: an access
+ * to a guard, to a slot that the client doesn't own, or at or above the slot's
+ * limit raises SIGSEGV.
  */
 #include <linux/file.h>
 #include <linux/mm.h>
@@ -13,8 +15,10 @@
 #include "client.h"
 #include "compat.h"
 #include "fault.h"
+#include "pool_reclaim.h"
+#include "slot_fault.h"
 
-/* Returns the slot at an offset of the device in pages, or NULL. */
+/* Return the slot at an offset of the device in pages, or NULL if @client doesn't own it. */
 static struct slot *fault_slot(struct client *client, pgoff_t offset, pgoff_t *index)
 {
 	struct pool *pool = client->pool;
@@ -25,8 +29,8 @@ static struct slot *fault_slot(struct client *client, pgoff_t offset, pgoff_t *i
 		return NULL;
 	slot = pool_slot(pool, offset / pool->stride_pages);
 	/*
-	 * Without the mutex: an access to somebody else's slot must not wait
-	 * for them. Who is let through is looked at again under the mutex.
+	 * Without the mutex: a non-owner must not wait for the owner. slot_fault()
+	 * and slot_access() check again under the mutex.
 	 */
 	if (!slot || READ_ONCE(slot->owner) != &client->pool_client.slot_client)
 		return NULL;
@@ -40,8 +44,8 @@ static vm_fault_t fault_refuse(struct client *client)
 }
 
 /*
- * The task is being killed. In user mode it dies on the way back to the access;
- * an access by the kernel itself would be tried again for ever, and has to fail.
+ * The task is being killed. A fault from user mode returns, and the task dies on
+ * the way. The kernel would repeat its own access for ever: let that fail.
  */
 static vm_fault_t fault_killed(struct vm_fault *vmf)
 {
@@ -49,11 +53,12 @@ static vm_fault_t fault_killed(struct vm_fault *vmf)
 }
 
 /*
- * Returns 0 with the mutex held, or what the fault shall return.
+ * Return 0 with the slot's mutex held, or the answer to the fault.
  *
- * A reset of a large slot takes long. Others must be able to change mappings
- * meanwhile, so the lock that the fault came with is dropped if it may be. It
- * may not in .pfn_mkwrite: its caller takes VM_FAULT_RETRY for success.
+ * A reset of a large slot takes long, and other tasks must be able to change
+ * mappings meanwhile: drop the lock of the fault while waiting, if that is
+ * allowed. It is not in .pfn_mkwrite, whose caller takes VM_FAULT_RETRY for
+ * success.
  */
 static vm_fault_t fault_lock(struct vm_fault *vmf, struct slot *slot)
 {
@@ -66,7 +71,7 @@ static vm_fault_t fault_lock(struct vm_fault *vmf, struct slot *slot)
 	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
 		return VM_FAULT_RETRY;
 
-	/* Without the lock the VMA may go, and with it the file and the pool. */
+	/* Without the lock the VMA may be freed, and with it the file and the pool. */
 	file = get_file(vmf->vma->vm_file);
 	release_fault_lock(vmf);
 	if (!mutex_lock_killable(&slot->lock))
@@ -75,39 +80,52 @@ static vm_fault_t fault_lock(struct vm_fault *vmf, struct slot *slot)
 	return VM_FAULT_RETRY;
 }
 
+struct fault_attempt {
+	struct vm_fault *vmf;
+	struct client *client;
+	struct slot *slot;
+	pgoff_t index;
+	vm_fault_t result;
+};
+
+/* Set the result and return 0, or return an error as pool_make_room() takes it. */
+static int fault_try(void *context, gfp_t gfp)
+{
+	struct fault_attempt *attempt = context;
+	int err;
+
+	attempt->result = fault_lock(attempt->vmf, attempt->slot);
+	if (attempt->result)
+		return 0;
+	err = slot_fault(attempt->slot, &attempt->client->pool_client.slot_client, attempt->vmf,
+			 attempt->index, gfp, &attempt->result);
+	mutex_unlock(&attempt->slot->lock);
+	return err;
+}
+
 /*
- * For an entry that is missing, and for a write to one that is read-only. Never
- * answers 0 to the latter: the core would make whatever entry is there
- * writable, and that may be that of a page which all share.
+ * Handle a missing entry, or a write to a read-only one. Never return 0 for the
+ * latter: the core would make the entry that is there writable, and it may map
+ * the page that all clients share.
  */
 static vm_fault_t fault_answer(struct vm_fault *vmf)
 {
 	struct client *client = vmf->vma->vm_private_data;
-	struct slot *slot;
-	struct pool_effort effort = POOL_FIRST_EFFORT;
-	vm_fault_t result;
-	pgoff_t index;
+	struct fault_attempt attempt = { .vmf = vmf, .client = client };
 	int err;
 
-	slot = fault_slot(client, vmf->pgoff, &index);
-	if (!slot)
+	attempt.slot = fault_slot(client, vmf->pgoff, &attempt.index);
+	if (!attempt.slot)
 		return fault_refuse(client);
 
-	do {
-		result = fault_lock(vmf, slot);
-		if (result)
-			return result;
-		err = slot_fault(slot, &client->pool_client.slot_client, vmf, index, effort.gfp, &result);
-		mutex_unlock(&slot->lock);
-		if (!err)
-			return result;
-	} while (pool_make_room(client->pool, &client->pool_client, &err, &effort));
-
+	err = pool_try(client->pool, &client->pool_client, fault_try, &attempt);
+	if (!err)
+		return attempt.result;
 	if (err == -EINTR)
 		return fault_killed(vmf);
 	/*
-	 * VM_FAULT_OOM makes the fault start over, which is right where the
-	 * OOM killer is at work. A bound of the pool would be hit again.
+	 * VM_FAULT_OOM makes the fault start over, which is right while the OOM
+	 * killer is at work. It would reach a bound of the pool again and again.
 	 */
 	if (err == -ENOMEM)
 		return VM_FAULT_OOM;
@@ -115,40 +133,59 @@ static vm_fault_t fault_answer(struct vm_fault *vmf)
 }
 
 /*
- * Maps nothing. That it is there lets kernels with a lock for each VMA call
- * .fault under that lock rather than under the mmap_lock.
+ * Map nothing. Kernels with a lock for each VMA call .fault under that lock, not
+ * under the mmap_lock, only if .map_pages is set too.
  */
 static vm_fault_t fault_map_pages(struct vm_fault *vmf, pgoff_t first, pgoff_t last)
 {
 	return 0;
 }
 
-/* For ptrace() and /proc/PID/mem, which can't get at the pages otherwise. */
+struct fault_access {
+	struct client *client;
+	struct slot *slot;
+	pgoff_t index;
+	unsigned int offset;
+	void *buffer;
+	unsigned int length;
+	bool write;
+};
+
+static int fault_try_access(void *context, gfp_t gfp)
+{
+	struct fault_access *access = context;
+	int err;
+
+	if (mutex_lock_killable(&access->slot->lock))
+		return -EINTR;
+	err = slot_access(access->slot, &access->client->pool_client.slot_client, access->index,
+			  access->offset, access->buffer, access->length, access->write, gfp);
+	mutex_unlock(&access->slot->lock);
+	return err;
+}
+
+/* Serve ptrace() and /proc/PID/mem, which can't pin the pages. */
 static int fault_access(struct vm_area_struct *vma, unsigned long address, void *buffer,
 			int length, int write)
 {
 	struct client *client = vma->vm_private_data;
-	unsigned int offset = offset_in_page(address);
-	struct pool_effort effort = POOL_FIRST_EFFORT;
-	struct slot *slot;
-	pgoff_t index;
+	struct fault_access access = {
+		.client = client,
+		.offset = offset_in_page(address),
+		.buffer = buffer,
+		.write = write,
+	};
 	int err;
 
 	if (write && !(vma->vm_flags & VM_WRITE))
 		return -EACCES;
-	slot = fault_slot(client, linear_page_index(vma, address), &index);
-	if (!slot)
+	access.slot = fault_slot(client, linear_page_index(vma, address), &access.index);
+	if (!access.slot)
 		return -EFAULT;
-	length = min_t(unsigned int, length, PAGE_SIZE - offset);
+	access.length = min_t(unsigned int, length, PAGE_SIZE - access.offset);
 
-	do {
-		if (mutex_lock_killable(&slot->lock))
-			return -EINTR;
-		err = slot_access(slot, &client->pool_client.slot_client, index, offset, buffer, length,
-				  write, effort.gfp);
-		mutex_unlock(&slot->lock);
-	} while (err && pool_make_room(client->pool, &client->pool_client, &err, &effort));
-	return err ? err : length;
+	err = pool_try(client->pool, &client->pool_client, fault_try_access, &access);
+	return err ? err : access.length;
 }
 
 static void fault_open(struct vm_area_struct *vma)
@@ -178,7 +215,8 @@ static const struct vm_operations_struct fault_vm_ops = {
  * Context: Process context, holding the mmap_lock for writing.
  * Return: 0; -EINVAL if the mapping is private or reaches beyond the pool,
  * -EACCES if the file is not open for reading and writing, the mapping is
- * executable or mappings are sealed off, -EPERM if the client is bound to another process.
+ * executable or mappings are sealed off, -EPERM if the client is bound to another
+ * process.
  */
 int fault_mmap(struct file *file, struct vm_area_struct *vma)
 {
@@ -188,7 +226,7 @@ int fault_mmap(struct file *file, struct vm_area_struct *vma)
 
 	if (!(vma->vm_flags & VM_MAYSHARE))
 		return -EINVAL;
-	/* mmap() takes both from a mapping of a file that is not writable. */
+	/* mmap() clears both if the file is not open for writing. */
 	if (!(vma->vm_flags & VM_SHARED) || !(vma->vm_flags & VM_MAYWRITE))
 		return -EACCES;
 	if (vma->vm_flags & VM_EXEC)
@@ -204,8 +242,8 @@ int fault_mmap(struct file *file, struct vm_area_struct *vma)
 		return err;
 
 	/*
-	 * VM_IO, because without it MADV_DOFORK would undo VM_DONTCOPY, and a
-	 * child would have entries that nobody finds when they must go.
+	 * VM_IO, because without it MADV_DOFORK would undo VM_DONTCOPY, and
+	 * mapping_zap() would not find the entries of a child.
 	 */
 	vm_flags_mod(vma, VM_PFNMAP | VM_IO | VM_DONTEXPAND | VM_DONTDUMP | VM_DONTCOPY,
 		     VM_MAYEXEC);

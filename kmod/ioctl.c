@@ -18,6 +18,10 @@
 #include "client.h"
 #include "ioctl.h"
 #include "mapping.h"
+#include "pool_life.h"
+#include "pool_reclaim.h"
+#include "pool_slots.h"
+#include "pool_stat.h"
 
 /* The first word of every argument structure */
 union ioctl_header {

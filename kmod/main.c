@@ -18,7 +18,7 @@
 #include "device.h"
 #include "fault.h"
 #include "ioctl.h"
-#include "pool.h"
+#include "pool_life.h"
 #include "shrinker.h"
 #include "sysfs.h"
 

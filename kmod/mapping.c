@@ -1,25 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Page table entries: the only file that puts them in or takes them out.
+ * Floor: 2
  *
- * All are PFN entries marked special, so that get_user_pages() refuses them
- * and no reference to a page can be taken through them. (KVM takes one all the
- * same; that is why reserve.c looks at the reference count of what comes back.)
+ * Page table entries: no other file inserts or zaps them.
  *
- * The callers hold the slot's mutex, so that an entry is never put in behind
- * the back of somebody who takes the slot's entries out.
+ * All of them are PFN entries marked special: get_user_pages() refuses them, and
+ * nothing can take a reference to a page through them. KVM does take one all the
+ * same, so reserve.c checks the reference count of each page that comes back.
+ *
+ * The callers hold the slot's mutex: no entry can be inserted while another task
+ * zaps the slot's entries.
  */
 #include "mapping.h"
+#include "private_page.h"
 
 /**
- * mapping_insert_shared() - map a page that others see too
+ * mapping_insert_shared() - map a page that clients share
  * @vma: the VMA of the fault
- * @address: where in it
+ * @address: the address in it
  * @page: the page, which nobody may write to
  *
  * The entry is read-only whatever the VMA allows: a write faults into
- * .pfn_mkwrite. The private variant of the protection is the one without the
- * write bit. Nothing happens if an entry is there already.
+ * .pfn_mkwrite. The protection of a private mapping lacks the write bit. An entry
+ * that is present stays.
  *
  * Context: Process context, in a fault, holding the slot's mutex.
  * Return: VM_FAULT_NOPAGE, or VM_FAULT_OOM without memory for a page table.
@@ -35,11 +38,10 @@ vm_fault_t mapping_insert_shared(struct vm_area_struct *vma, unsigned long addre
 /**
  * mapping_insert_private() - map a page that the slot owns
  * @vma: the VMA of the fault
- * @address: where in it
+ * @address: the address in it
  * @page: the page
  *
- * The entry is as writable as the VMA allows. Nothing happens if an entry is
- * there already.
+ * The entry is as writable as the VMA allows. An entry that is present stays.
  *
  * Context: Process context, in a fault, holding the slot's mutex.
  * Return: VM_FAULT_NOPAGE, or VM_FAULT_OOM without memory for a page table.
@@ -53,13 +55,13 @@ vm_fault_t mapping_insert_private(struct vm_area_struct *vma, unsigned long addr
 }
 
 /**
- * mapping_max_run() - how far a run can reach
+ * mapping_max_run() - return how long a run of entries can be
  * @vma: a VMA
- * @address: where in it the run begins
+ * @address: the address in it at which the run begins
  *
- * Context: Holding what keeps the VMA as it is; @address lies in it.
- * Return: How many pages from there on are in the VMA and have entries in the same page
- * table.
+ * Context: Holding a lock that keeps the VMA as it is.
+ * Return: The number of pages from @address that lie in the VMA and have their
+ * entries in the same page table.
  */
 unsigned long mapping_max_run(const struct vm_area_struct *vma, unsigned long address)
 {
@@ -74,8 +76,8 @@ struct mapping_run {
 };
 
 /*
- * apply_to_page_range() has the page table locked and mapped, and so all entries in it
- * are at hand.
+ * apply_to_page_range() holds the lock of the page table and has it mapped: all
+ * entries of the table can be accessed from the first.
  */
 static int mapping_insert_entries(pte_t *first, unsigned long address, void *data)
 {
@@ -87,7 +89,7 @@ static int mapping_insert_entries(pte_t *first, unsigned long address, void *dat
 	for (;;) {
 		pte_t *pte = first + distance;
 
-		/* Entries elsewhere would be there for ever: nothing else looks at them. */
+		/* Nothing would ever zap an entry outside the run. */
 		if (WARN_ON_ONCE(distance >= run->nr_pages))
 			return -EINVAL;
 		if (pte_none(ptep_get(pte))) {
@@ -100,24 +102,25 @@ static int mapping_insert_entries(pte_t *first, unsigned long address, void *dat
 		if (page == run->last)
 			return 0;
 		page = list_next_entry(page, lru);
-		distance = page->index - run->first->index;
+		distance = private_page_index(page) - private_page_index(run->first);
 	}
 }
 
 /**
- * mapping_insert_run() - map pages that the slot owns, with entries in one page table
+ * mapping_insert_run() - map private pages that have their entries in one page table
  * @vma: the VMA of the fault
- * @address: where in it the first one goes
- * @first: the first one
- * @last: the last one, less than mapping_max_run() behind it; between them are, on the
- *	list of &page.lru, some of those between them in the slot, in order of their index
+ * @address: the address of the first page
+ * @first: the first page
+ * @last: the last page, less than mapping_max_run() pages after the first. The
+ *	pages from @first to @last on the list of &page.lru are in ascending order
+ *	of their index in the slot, which may leave some out.
  *
- * As mapping_insert_private() for each, but the page table is looked up and locked
- * once for all of them, however far apart they are.
+ * This does what mapping_insert_private() does for each page, but looks up and
+ * locks the page table only once.
  *
  * Context: Process context, in a fault, holding the slot's mutex.
- * Return: 0, or -ENOMEM without memory for a page table. -EINVAL if they don't fit
- * into the VMA or into a page table or are not in order, which is a bug.
+ * Return: 0, or -ENOMEM without memory for a page table. -EINVAL is a bug: the
+ * pages are not in order, or exceed the VMA or the page table.
  */
 int mapping_insert_run(struct vm_area_struct *vma, unsigned long address, struct page *first,
 		       struct page *last)
@@ -126,7 +129,7 @@ int mapping_insert_run(struct vm_area_struct *vma, unsigned long address, struct
 		.vma = vma,
 		.first = first,
 		.last = last,
-		.nr_pages = last->index - first->index + 1,
+		.nr_pages = private_page_index(last) - private_page_index(first) + 1,
 	};
 
 	if (WARN_ON_ONCE(address < vma->vm_start || address >= vma->vm_end ||
@@ -136,42 +139,42 @@ int mapping_insert_run(struct vm_area_struct *vma, unsigned long address, struct
 }
 
 /**
- * mapping_zap() - take out all entries for a range of the device's offsets
+ * mapping_zap() - zap all entries for a range of the device's offsets
  * @mapping: a client's address space
  * @first: the first offset in pages
- * @nr_pages: how many pages
+ * @nr_pages: number of pages
  *
- * Finds them in every VMA of the client, also where a slot is mapped twice,
- * and has flushed the TLBs when it returns: nobody can reach the pages through
- * the entries any more. That also holds while somebody else is just unmapping
- * the range, and has cleared entries but not flushed yet: zapping flushes then
- * too (mm_tlb_flush_nested()), and a PFN mapping is flushed before its VMA can
- * no longer be found here (tlb_end_vma()).
+ * This finds the entries in every VMA of the client, also where a slot is mapped
+ * twice, and has flushed the TLBs when it returns: nobody can reach the pages
+ * through the entries any more. That also holds while another task unmaps the
+ * range, and has cleared entries but not flushed yet: then zapping flushes too
+ * (mm_tlb_flush_nested()), and a PFN mapping is flushed before its VMA can no
+ * longer be found here (tlb_end_vma()).
  *
  * Context: Process context, holding the slot's mutex. Takes i_mmap_rwsem and
  * page table locks.
  */
 void mapping_zap(struct address_space *mapping, pgoff_t first, pgoff_t nr_pages)
 {
-	/* unmap_mapping_pages() takes 0 for everything up to the end. */
+	/* unmap_mapping_pages() takes 0 pages for all pages up to the end. */
 	if (nr_pages)
 		unmap_mapping_pages(mapping, first, nr_pages, true);
 }
 
 /**
- * mapping_clean() - find out which pages were written, and start over
+ * mapping_clean() - read and clear the dirty bits of a range
  * @mapping: a client's address space
  * @first: the first offset in pages
- * @nr_pages: how many pages
- * @base: offset of the page that bit 0 of @written is for
- * @written: where a bit is set for each page that was written through any of
- *	the client's mappings since the entry was put in or last cleaned
+ * @nr_pages: number of pages
+ * @base: offset of the page that bit 0 of @written stands for
+ * @written: receives a set bit for each page that was written through any of the
+ *	client's mappings since its entry was inserted or last cleaned
  *
- * The hardware's dirty bits are cleared and the TLBs flushed, so that every
- * write from here on is seen the next time. One that comes in the middle can go
- * unnoticed: the bits may decide which pages to drop, never what to copy.
+ * This flushes the TLBs after clearing the bits: the next call sees every later
+ * write. It may miss a write that runs at the same time. So the bits may decide
+ * which pages to drop, but never which pages to copy.
  *
- * Only to be called where MAPPING_HAS_DIRTY_BITS.
+ * Call this only where MAPPING_HAS_DIRTY_BITS.
  *
  * Context: Process context, holding the slot's mutex. Takes i_mmap_rwsem and
  * page table locks.

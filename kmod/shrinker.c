@@ -4,7 +4,7 @@
  * that are not the reserve's, and pages of images that can be read again.
  */
 #include "compat.h"
-#include "pool.h"
+#include "pool_reclaim.h"
 #include "shrinker.h"
 
 static unsigned long shrinker_count(struct shrinker *shrinker, struct shrink_control *control)

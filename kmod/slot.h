@@ -1,27 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Floor: 4
+ *
+ * A slot: its owner, its limit, its private pages.
+ */
 #ifndef SLOTPOOL_SLOT_H
 #define SLOTPOOL_SLOT_H
 
+#include <linux/bits.h>
 #include <linux/mm_types.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/xarray.h>
 
+#include "charge.h"
 #include "decay.h"
 #include "image.h"
 #include "reserve.h"
 #include "stats.h"
 
-/* How hard to try to find memory of the system: the second may kill somebody. */
+/* The first attempt to allocate fails early; the second may invoke the OOM killer. */
 #define SLOT_GFP_POLITE (GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN)
 #define SLOT_GFP_FIRM GFP_KERNEL
 
 /**
- * struct slot_memory - what all slots of a pool draw on
+ * struct slot_memory - what all slots of a pool share
  * @reserve: pages set aside
- * @images: what images share
+ * @images: what the images share
  * @decay: how often slots may be watched
- * @overcommit: take pages of the system when the reserve has none
+ * @overcommit: allocate pages from the system when the reserve is empty
  * @strict: unmap slots when they are freed
  * @stats: event counters
  *
@@ -37,21 +44,17 @@ struct slot_memory {
 };
 
 /**
- * struct slot_client - what a slot knows of the client that uses it
- * @mapping: the client's address space, where its page table entries are found
- * @max_pages: bound of @nr_pages
- * @nr_pages: private pages of the client's slots and pages promised to them
+ * struct slot_client - what slots know of a client
+ * @mapping: invariant: the client's address space, which has its page table entries
+ * @charge: private pages of the client's slots, and pages promised to them
  * @nr_owned: slots allocated by the client
- * @lock: protects what follows; inside a slot's mutex
+ * @lock: protects what follows; nests inside a slot's mutex
  * @slots: slots whose &slot.client is this client
- * @nr_slots: how many
- *
- * @mapping and @max_pages are invariant.
+ * @nr_slots: number of slots on @slots
  */
 struct slot_client {
 	struct address_space *mapping;
-	long max_pages;
-	atomic_long_t nr_pages;
+	struct charge charge;
 	atomic_t nr_owned;
 	spinlock_t lock;	/* protects @slots, @nr_slots */
 	struct list_head slots;
@@ -59,12 +62,12 @@ struct slot_client {
 };
 
 /**
- * struct slot_terms - on what terms a slot is allocated, in pages
+ * struct slot_terms - the terms of an allocation, in pages
  * @limit: pages that are accessible
  * @commit: private pages that the slot is promised
  * @keep: pages that a reset overwrites at most
  * @has_key: whether @key is the slot's affinity
- * @key: the affinity, to tell it to the owner
+ * @key: the affinity, reported to the owner
  */
 struct slot_terms {
 	unsigned long limit;
@@ -75,50 +78,76 @@ struct slot_terms {
 };
 
 /**
+ * enum slot_life - how far the instances of a slot have come since it was empty
+ * @SLOT_LIFE_FRESH: The first instance has not faulted. Its first fault prepares
+ *	the pages that instances of the image write.
+ * @SLOT_LIFE_FIRST: The first instance is running.
+ * @SLOT_LIFE_UNTOUCHED: Instances have ended without a fault. The first fault
+ *	still prepares pages.
+ * @SLOT_LIFE_LATER: An earlier instance has run, and the slot keeps its pages.
+ */
+enum slot_life {
+	SLOT_LIFE_FRESH,
+	SLOT_LIFE_FIRST,
+	SLOT_LIFE_UNTOUCHED,
+	SLOT_LIFE_LATER,
+};
+
+/**
+ * enum slot_reset_reason - why a reset has more to do than to overwrite pages
+ * @SLOT_RESET_TERMS: The limit or the commitment moved.
+ * @SLOT_RESET_PAGES: Pages became private: they may be more than are kept, and
+ *	have used up promises.
+ * @SLOT_RESET_PROMISES: Pages or promises were lost or given back.
+ * @SLOT_RESET_RECORD: The instance is watched, or is the first one.
+ */
+enum slot_reset_reason {
+	SLOT_RESET_TERMS = BIT(0),
+	SLOT_RESET_PAGES = BIT(1),
+	SLOT_RESET_PROMISES = BIT(2),
+	SLOT_RESET_RECORD = BIT(3),
+};
+
+/**
  * struct slot - the contents of a slot that was allocated at least once
- * @lock: protects all that follows; taken with no other slot's mutex held
+ * @lock: protects all that follows; no other slot's mutex is held with it
  * @memory: invariant: where pages come from
  * @index: invariant: which slot of the pool it is
  * @first: invariant: where it begins in the device, in pages
- * @owner: the client that allocated it, NULL if it is free; page faults look
- *	at it without the lock to refuse quickly
+ * @owner: the client that allocated it, NULL if it is free; page faults read
+ *	it without the lock to refuse early
  * @client: the client whose data it may hold and whose page table entries may
- *	point to its pages; the owner, or for a warm slot the last owner; NULL
+ *	point to its pages: the owner, or the last owner of a warm slot; NULL
  *	if the slot holds nothing
  * @client_link: in the client's list of slots
- * @image: what the slot is reset to, and to whose pages its page table entries
- *	may point; NULL for zeros. The slot is attached to it.
+ * @image: what a reset restores, and whose pages the slot's page table entries
+ *	may point to; NULL for zeros. The slot is attached to it.
  * @terms: terms of the allocation
- * @reset_limit: limit to which a reset goes back
- * @reset_commit: commitment to which a reset goes back
- * @high_water: no page table entry and no private page is at or above this
- *	page of the slot
- * @mapped: there may be page table entries
- * @remap: the next fault maps all private pages, not only its own
- * @prepare: before that it makes those pages private that instances of the
- *	image write
- * @first_life: the slot was empty when its instance started
- * @nr_prepared: pages that were made private before they were touched
- * @decay: which private pages are not written any more
+ * @reset_limit: limit that a reset restores
+ * @reset_commit: commitment that a reset restores
+ * @reset_reasons: set of enum slot_reset_reason; 0 if a reset only overwrites pages
+ * @life: how far its instances have come
+ * @decay: which private pages are no longer written
  * @nr_promised: pages that the reserve keeps for this slot
- * @nr_made: pages that became private since the slot was new
- * @slow_reset: a reset may have more to do than to copy pages: the limit or the
- *	promises are not those that it goes back to, there is something to learn, or
- *	there are more pages than are kept
- * @unindexed: pages that were made private before they were touched may be missing in
- *	@by_index
- * @nr_scans: how often one was looked for on the list of pages since
- * @by_index: private pages, to look up; not all if @unindexed
- * @pages: all private pages, linked by &page.lru in the order in which they were made;
- *	&page.index says where in the slot each of them is
- * @nr_pages: how many
+ * @nr_made: pages that became private since the instance started
+ * @nr_prepared: pages that were made private before they were touched
+ * @mapped_end: no page table entry is at or above this page of the slot
+ * @pages_end: no private page is at or above this page of the slot
+ * @remap: the next fault maps all private pages, not only its own
+ * @pages: all private pages, linked by &page.lru in the order in which they
+ *	became private (private_page.h says what else they store)
+ * @nr_pages: number of pages on @pages
  * @nr_borrowed: of these, pages that are not the reserve's
- * @nr_warm: what the slot adds to its shard's count of warm pages, which that
- *	one's lock protects
+ * @by_index: the private pages, for lookup
+ * @scans_left: 0 if @by_index has all private pages. Otherwise it may lack
+ *	prepared pages, and this many lookups minus one may scan @pages before
+ *	they are added.
+ * @nr_warm: what the slot adds to its shard's count of warm pages, which the
+ *	shard's lock protects
  * @nr_warm_borrowed: the same for borrowed pages
- * @borrowing_link: in the shard's list of warm slots that hold such
+ * @borrowing_link: in the shard's list of warm slots with borrowed pages
  *
- * A slot is never freed before its pool.
+ * A slot is freed with its pool, never earlier.
  */
 struct slot {
 	struct mutex lock;	/* protects the contents */
@@ -132,18 +161,16 @@ struct slot {
 	struct slot_terms terms;
 	unsigned long reset_limit;
 	unsigned long reset_commit;
-	unsigned long high_water;
-	bool mapped;
-	bool remap;
-	bool prepare;
-	bool first_life;
-	unsigned long nr_prepared;
+	unsigned int reset_reasons;
+	enum slot_life life;
 	struct decay decay;
 	unsigned long nr_promised;
 	unsigned long nr_made;
-	bool slow_reset;
-	bool unindexed;
-	unsigned int nr_scans;
+	unsigned long nr_prepared;
+	unsigned long mapped_end;
+	unsigned long pages_end;
+	bool remap;
+	unsigned int scans_left;
 	struct xarray by_index;
 	struct list_head pages;
 	unsigned long nr_pages;
@@ -152,26 +179,5 @@ struct slot {
 	unsigned long nr_warm_borrowed;
 	struct list_head borrowing_link;
 };
-
-struct slot *slot_create(struct slot_memory *memory, u32 index, pgoff_t first);
-void slot_destroy(struct slot *slot);
-
-void slot_client_init(struct slot_client *client, struct address_space *mapping,
-		      unsigned long max_pages);
-struct slot *slot_client_next(struct slot_client *client);
-
-int slot_assign(struct slot *slot, struct slot_client *client, struct image *image,
-		const struct slot_terms *terms, bool *kept);
-int slot_resize(struct slot *slot, unsigned long limit, unsigned long commit);
-bool slot_learn(struct slot *slot);
-void slot_reset(struct slot *slot);
-void slot_vacate(struct slot *slot);
-void slot_decommit(struct slot *slot);
-int slot_snapshot(struct slot *slot, struct image *image);
-
-int slot_fault(struct slot *slot, struct slot_client *client, struct vm_fault *vmf,
-	       pgoff_t index, gfp_t gfp, vm_fault_t *result);
-int slot_access(struct slot *slot, struct slot_client *client, pgoff_t index,
-		unsigned int offset, void *buffer, unsigned int length, bool write, gfp_t gfp);
 
 #endif /* SLOTPOOL_SLOT_H */

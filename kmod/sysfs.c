@@ -7,7 +7,7 @@
 #include <linux/kstrtox.h>
 
 #include "device.h"
-#include "pool.h"
+#include "pool_life.h"
 #include "sysfs.h"
 
 static struct pool *sysfs_pool(struct device *dev)

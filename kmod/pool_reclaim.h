@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SLOTPOOL_POOL_RECLAIM_H
+#define SLOTPOOL_POOL_RECLAIM_H
+
+#include "pool.h"
+
+/**
+ * struct pool_effort - what was done so far to find memory for something
+ * @tries: how often idle memory was given up
+ * @gfp: how hard to ask the system for memory
+ */
+struct pool_effort {
+	u32 tries;
+	gfp_t gfp;
+};
+
+int pool_make_room(struct pool *pool, struct pool_client *client, int err,
+		   struct pool_effort *effort);
+
+/**
+ * pool_try() - do something that takes memory, and make room while it lacks some
+ * @pool: the pool
+ * @client: the client that needs the memory
+ * @attempt: does it once, with memory from the system as @gfp says; returns 0 or
+ *	an error as pool_make_room() takes it
+ * @context: passed to @attempt
+ *
+ * Context: Process context, holding no slot's mutex. May sleep.
+ * Return: 0; the last error of @attempt; or -EINTR if the task is being killed.
+ */
+static __always_inline int pool_try(struct pool *pool, struct pool_client *client,
+				    int (*attempt)(void *context, gfp_t gfp), void *context)
+{
+	struct pool_effort effort = { .gfp = SLOT_GFP_POLITE };
+	int err;
+
+	while (unlikely((err = attempt(context, effort.gfp)))) {
+		err = pool_make_room(pool, client, err, &effort);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+u32 pool_purge_all(struct pool *pool, struct pool_client *client);
+u32 pool_purge_key(struct pool *pool, struct pool_client *client, u64 key);
+u32 pool_purge_image(struct pool *pool, struct pool_client *client, struct image *image);
+int pool_purge_slot(struct pool *pool, struct pool_client *client, u32 index);
+
+void pool_trim(struct pool *pool);
+unsigned long pool_nr_shrinkable(struct pool *pool);
+unsigned long pool_shrink(struct pool *pool, unsigned long nr_pages);
+
+#endif /* SLOTPOOL_POOL_RECLAIM_H */

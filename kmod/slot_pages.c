@@ -1,0 +1,488 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Floor: 5
+ *
+ * The private pages of a slot: promise, take, prepare, find, give back.
+ *
+ * A page of a slot is absent (it reads as the image's page, or as zeros, through
+ * a page that all clients share) or private (the first write makes it so, and it
+ * stays). Two functions make pages private:
+ *
+ * - slot_make_private() makes one page private, at any time.
+ * - slot_prepare() makes the pages private that instances of the image usually
+ *   write, before anything of the slot is mapped.
+ *
+ * Both overwrite a page completely before any page table entry points to it:
+ * it may hold what another tenant wrote.
+ *
+ * A page leaves the slot when no entry points to it any more, and the reserve
+ * uses it again only when nothing else refers to it (slot_drop(),
+ * reserve_give()).
+ */
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+
+#include "mapping.h"
+#include "private_page.h"
+#include "slot_pages.h"
+
+/* Prepared pages that are set up in one go: the array of them fits onto the stack. */
+#define SLOT_BATCH_PAGES 16
+
+/* Adding a page to the tree and erasing it again costs as much as passing it 100 times. */
+#define SLOT_MAX_SCANS 64
+
+/* A scan does not reschedule, so bound its length. */
+#define SLOT_MAX_SCANNED 1024
+
+/*
+ * Return the pages to promise for a limit and a commitment: those committed, less
+ * those that became private since the instance started, and no more than can
+ * still become private. Pages that the slot held before count only as the latter:
+ * the instance may touch others.
+ */
+static unsigned long slot_promise_due(const struct slot *slot, unsigned long limit,
+				      unsigned long commit)
+{
+	unsigned long claim = commit > slot->nr_made ? commit - slot->nr_made : 0;
+	unsigned long absent = limit > slot->nr_pages ? limit - slot->nr_pages : 0;
+
+	return min(claim, absent);
+}
+
+/* Change the number of pages that the reserve keeps for the slot to @due. */
+static noinline int slot_promise(struct slot *slot, unsigned long due)
+{
+	struct reserve *reserve = &slot->memory->reserve;
+
+	if (due > slot->nr_promised) {
+		unsigned long more = due - slot->nr_promised;
+
+		if (!charge_try(&slot->client->charge, more))
+			return -EDQUOT;
+		if (!reserve_promise(reserve, more)) {
+			charge_cancel(&slot->client->charge, more);
+			return -ENOBUFS;
+		}
+	} else {
+		unsigned long less = slot->nr_promised - due;
+
+		reserve_withdraw(reserve, less);
+		charge_cancel(&slot->client->charge, less);
+	}
+	slot->nr_promised = due;
+	return 0;
+}
+
+/**
+ * slot_commit() - set a slot's limit and commitment, and adjust its promises
+ * @slot: a slot with a client
+ * @limit: the limit in pages
+ * @commit: the commitment in pages
+ *
+ * Context: Process context, holding &slot.lock.
+ * Return: 0; -EDQUOT above the client's quota, or -ENOBUFS if the reserve has too
+ * few pages to promise. Nothing changes after an error. A commitment of 0 never
+ * fails.
+ */
+int slot_commit(struct slot *slot, unsigned long limit, unsigned long commit)
+{
+	unsigned long due = slot_promise_due(slot, limit, commit);
+	int err;
+
+	lockdep_assert_held(&slot->lock);
+
+	if (due != slot->nr_promised) {
+		err = slot_promise(slot, due);
+		if (err)
+			return err;
+	}
+	slot->terms.limit = limit;
+	slot->terms.commit = commit;
+	return 0;
+}
+
+static int slot_take_page(struct slot *slot, gfp_t gfp, struct page **pagep)
+{
+	bool promised = slot->nr_promised;
+	struct page *page;
+
+	lockdep_assert_held(&slot->lock);
+
+	/* A promised page was charged when it was promised. */
+	if (!promised && !charge_try(&slot->client->charge, 1))
+		return -EDQUOT;
+
+	page = reserve_take(&slot->memory->reserve, promised);
+	if (promised)
+		slot->nr_promised--;
+	if (!page && slot->memory->overcommit)
+		page = alloc_page(gfp | __GFP_ACCOUNT);
+	if (!page) {
+		charge_cancel(&slot->client->charge, 1);
+		/* The promise may be lost: the next reset asks for it again. */
+		slot->reset_reasons |= SLOT_RESET_PROMISES;
+		return slot->memory->overcommit ? -ENOMEM : -ENOBUFS;
+	}
+	slot->nr_borrowed += !reserve_owns(page);
+	stats_add(slot->memory->stats, STATS_TAKEN_PAGES, 1);
+	*pagep = page;
+	return 0;
+}
+
+/* Give back a page that is not on the slot's list and that nothing maps. */
+static void slot_give_page(struct slot *slot, struct page *page)
+{
+	bool promise = slot->nr_promised <
+		       slot_promise_due(slot, slot->terms.limit, slot->terms.commit);
+
+	lockdep_assert_held(&slot->lock);
+
+	slot->nr_borrowed -= !reserve_owns(page);
+	private_page_set_original(page, NULL);
+	stats_add(slot->memory->stats, STATS_GIVEN_PAGES, 1);
+	if (reserve_give(&slot->memory->reserve, page, promise))
+		slot->nr_promised++;
+	else
+		charge_cancel(&slot->client->charge, 1);
+	slot->reset_reasons |= SLOT_RESET_PROMISES;
+}
+
+/* Take up to @nr_pages pages to prepare, as far as that fails nobody. */
+static void slot_take_pages(struct slot *slot, unsigned int nr_pages, struct list_head *pages)
+{
+	bool overcommit = slot->memory->overcommit;
+	unsigned int nr;
+
+	lockdep_assert_held(&slot->lock);
+
+	if (!overcommit) {
+		nr_pages = min_t(unsigned long, nr_pages, slot->nr_promised);
+		slot->nr_promised -= nr_pages;
+	} else if (!charge_try(&slot->client->charge, nr_pages)) {
+		return;
+	}
+
+	nr = reserve_take_many(&slot->memory->reserve, nr_pages, !overcommit, pages);
+	for (; overcommit && nr < nr_pages; nr++) {
+		struct page *page = alloc_page(SLOT_GFP_POLITE | __GFP_ACCOUNT);
+
+		if (!page)
+			break;
+		list_add_tail(&page->lru, pages);
+		slot->nr_borrowed++;
+	}
+	charge_cancel(&slot->client->charge, nr_pages - nr);
+	stats_add(slot->memory->stats, STATS_TAKEN_PAGES, nr);
+}
+
+/**
+ * slot_drop() - give pages of a slot back
+ * @slot: the slot
+ * @pages: a list of private pages, taken off &slot.pages
+ *
+ * The caller has zapped their page table entries. Nobody can put them back
+ * without the mutex.
+ *
+ * Context: Process context, holding &slot.lock. May sleep.
+ */
+void slot_drop(struct slot *slot, struct list_head *pages)
+{
+	struct page *page, *next;
+
+	lockdep_assert_held(&slot->lock);
+
+	list_for_each_entry_safe(page, next, pages, lru) {
+		list_del(&page->lru);
+		xa_erase(&slot->by_index, private_page_index(page));
+		slot->nr_pages--;
+		slot_give_page(slot, page);
+		cond_resched();
+	}
+}
+
+/**
+ * slot_unmap() - zap all page table entries of a slot
+ * @slot: the slot
+ *
+ * Context: Process context, holding &slot.lock. May sleep.
+ */
+void slot_unmap(struct slot *slot)
+{
+	lockdep_assert_held(&slot->lock);
+
+	if (slot->mapped_end)
+		mapping_zap(slot->client->mapping, slot->first, slot->mapped_end);
+	slot->mapped_end = 0;
+}
+
+/**
+ * slot_empty() - make all pages of a slot absent
+ * @slot: the slot
+ *
+ * Context: Process context, holding &slot.lock. May sleep.
+ */
+void slot_empty(struct slot *slot)
+{
+	lockdep_assert_held(&slot->lock);
+
+	slot_unmap(slot);
+	slot->pages_end = 0;
+	slot_drop(slot, &slot->pages);
+	slot->scans_left = 0;
+}
+
+/**
+ * slot_drop_above_limit() - make all pages at or above a slot's limit absent
+ * @slot: the slot
+ *
+ * An entry that is present does not fault, so a lower limit takes effect only
+ * when nothing is mapped above it any more.
+ *
+ * Context: Process context, holding &slot.lock. May sleep.
+ */
+void slot_drop_above_limit(struct slot *slot)
+{
+	unsigned long limit = slot->terms.limit;
+	unsigned long nr_above = 0;
+	struct page *page, *next;
+	LIST_HEAD(above);
+
+	lockdep_assert_held(&slot->lock);
+
+	if (slot->mapped_end > limit) {
+		mapping_zap(slot->client->mapping, slot->first + limit, slot->mapped_end - limit);
+		slot->mapped_end = limit;
+	}
+	if (slot->pages_end <= limit)
+		return;
+	list_for_each_entry_safe(page, next, &slot->pages, lru) {
+		if (private_page_index(page) >= limit) {
+			list_move(&page->lru, &above);
+			nr_above++;
+		}
+	}
+	slot->pages_end = limit;
+	/*
+	 * Any of them may have been made by this instance: count all as such,
+	 * which promises too many pages rather than too few.
+	 */
+	slot->nr_made -= min(slot->nr_made, nr_above);
+	slot_drop(slot, &above);
+}
+
+/**
+ * slot_make_private() - make an absent page of a slot private
+ * @slot: a slot with a client
+ * @index: which page of the slot
+ * @gfp: how hard to try to allocate memory
+ * @pagep: returns the page
+ *
+ * Once something of the slot is mapped, this is the only way for a page to become
+ * private.
+ *
+ * Context: Process context, holding &slot.lock. May sleep.
+ * Return: 0; -EDQUOT, -ENOBUFS, -ENOMEM or -EIO as slot_fault().
+ */
+int slot_make_private(struct slot *slot, pgoff_t index, gfp_t gfp, struct page **pagep)
+{
+	struct page *original = NULL;
+	struct page *page;
+	int err;
+
+	lockdep_assert_held(&slot->lock);
+
+	if (slot->image) {
+		original = image_page(slot->image, index, gfp);
+		if (IS_ERR(original))
+			return PTR_ERR(original);
+	}
+	err = slot_take_page(slot, gfp, &page);
+	if (err)
+		return err;
+	private_page_set_original(page, original);
+	/* The page may hold what another tenant wrote. */
+	private_page_overwrite(page);
+	/*
+	 * The nodes of the tree are charged to the cgroup only if the pages are
+	 * (slot_create()): in a pool that commits, a cgroup's limit must not fail
+	 * a fault inside a commitment.
+	 */
+	err = xa_err(xa_store(&slot->by_index, index, page, gfp));
+	if (err) {
+		slot_give_page(slot, page);
+		return err;
+	}
+	private_page_set_index(page, index);
+	list_add_tail(&page->lru, &slot->pages);
+	slot->nr_pages++;
+	slot->nr_made++;
+	slot->pages_end = max(slot->pages_end, index + 1);
+	slot->reset_reasons |= SLOT_RESET_PAGES;
+
+	/*
+	 * The shared page may be mapped at this place, here or in another mapping
+	 * of the slot: a reader must not see it any more.
+	 */
+	if (index < slot->mapped_end)
+		mapping_zap(slot->client->mapping, slot->first + index, 1);
+	*pagep = page;
+	return 0;
+}
+
+/**
+ * slot_complete_index() - add the private pages that &slot.by_index lacks
+ * @slot: the slot
+ *
+ * Context: Process context, holding &slot.lock. May sleep.
+ * Return: false if there is no memory for that, and some are still missing.
+ */
+bool slot_complete_index(struct slot *slot)
+{
+	struct page *page;
+
+	lockdep_assert_held(&slot->lock);
+
+	if (likely(!slot->scans_left))
+		return true;
+	list_for_each_entry(page, &slot->pages, lru) {
+		if (xa_err(xa_store(&slot->by_index, private_page_index(page), page,
+				    SLOT_GFP_POLITE)))
+			return false;
+		cond_resched();
+	}
+	slot->scans_left = 0;
+	return true;
+}
+
+static struct page *slot_scan(struct slot *slot, pgoff_t index)
+{
+	struct page *page;
+
+	list_for_each_entry(page, &slot->pages, lru) {
+		if (private_page_index(page) == index)
+			return page;
+	}
+	return NULL;
+}
+
+/**
+ * slot_find() - look a private page up
+ * @slot: the slot
+ * @index: which page of the slot
+ *
+ * Context: Process context, holding &slot.lock. May sleep.
+ * Return: The page, or NULL if it is absent.
+ */
+struct page *slot_find(struct slot *slot, pgoff_t index)
+{
+	lockdep_assert_held(&slot->lock);
+
+	/* While few pages are looked up, a scan is cheaper than adding all to the tree. */
+	if (slot->scans_left > 1 && slot->nr_pages <= SLOT_MAX_SCANNED) {
+		slot->scans_left--;
+		return slot_scan(slot, index);
+	}
+	if (!slot_complete_index(slot))
+		return slot_scan(slot, index);
+	return xa_load(&slot->by_index, index);
+}
+
+/*
+ * Preparing makes pages private that the instance may never touch. It must not
+ * use up a commitment or a quota that the client needs for other pages.
+ */
+static bool slot_may_prepare(const struct slot *slot)
+{
+	if (!slot->memory->overcommit)
+		return slot->terms.commit == slot->terms.limit;
+	/* A quota may be needed by the client's other slots. */
+	return slot->client->charge.max == CHARGE_UNBOUNDED;
+}
+
+/* Make @page, which was taken for it, the private page of a hot one. */
+static int slot_prepare_page(struct slot *slot, struct page *page, const struct image_hot *hot)
+{
+	struct page *original = hot->original;
+
+	if (original == IMAGE_UNREAD)
+		original = image_page(slot->image, hot->index, SLOT_GFP_POLITE);
+	if (IS_ERR(original))
+		return PTR_ERR(original);
+	private_page_set_original(page, original);
+	/* The page may hold what another tenant wrote. */
+	private_page_overwrite(page);
+	private_page_set_index(page, hot->index);
+	return 0;
+}
+
+/* Make hot pages private, in order. Return how many there was memory for. */
+static unsigned int slot_prepare_pages(struct slot *slot, const struct image_hot *hot,
+				       unsigned int nr_hot)
+{
+	struct page *page, *next;
+	unsigned int nr = 0;
+	LIST_HEAD(pages);
+
+	lockdep_assert_held(&slot->lock);
+
+	slot_take_pages(slot, nr_hot, &pages);
+	list_for_each_entry_safe(page, next, &pages, lru) {
+		if (slot_prepare_page(slot, page, &hot[nr]))
+			break;
+		list_move_tail(&page->lru, &slot->pages);
+		nr++;
+	}
+	if (nr)
+		slot->pages_end = max(slot->pages_end, hot[nr - 1].index + 1);
+	/* The instance did not ask for these pages: don't add them to &slot.nr_made. */
+	slot->nr_pages += nr;
+	slot->reset_reasons |= SLOT_RESET_PAGES;
+
+	/* The image's page can't be read for the others. */
+	list_for_each_entry_safe(page, next, &pages, lru) {
+		list_del(&page->lru);
+		slot_give_page(slot, page);
+	}
+	return nr;
+}
+
+/**
+ * slot_prepare() - make the pages private that instances of the image usually write
+ * @slot: a slot with an image and without a mapped page
+ *
+ * Pages for which there is no memory without effort stay absent.
+ *
+ * The fault that prepares pages maps all of them, so they are rarely looked up:
+ * slot_find() adds them to the tree when that happens often.
+ *
+ * Context: In a fault, holding &slot.lock. May sleep.
+ */
+void slot_prepare(struct slot *slot)
+{
+	const struct slot_terms *terms = &slot->terms;
+	struct image_hot hot[SLOT_BATCH_PAGES];
+	unsigned long first = 0;
+	unsigned int nr;
+
+	lockdep_assert_held(&slot->lock);
+
+	/* A debugger has made pages private before: let each page fault for itself. */
+	if (slot->nr_pages || !slot_may_prepare(slot))
+		return;
+	while (slot->nr_pages < terms->keep && !fatal_signal_pending(current)) {
+		nr = min_t(unsigned long, ARRAY_SIZE(hot), terms->keep - slot->nr_pages);
+		nr = image_hot_pages(slot->image, first, terms->limit - 1, hot, nr);
+		if (!nr || slot_prepare_pages(slot, hot, nr) < nr)
+			break;
+		first = hot[nr - 1].index + 1;
+		cond_resched();
+	}
+	slot->nr_prepared = slot->nr_pages;
+	slot->scans_left = slot->nr_pages ? SLOT_MAX_SCANS + 1 : 0;
+	stats_add(slot->memory->stats, STATS_PREPARED_PAGES, slot->nr_prepared);
+	/* A sample at the instance's end shows which of them it wrote. */
+	if (slot->nr_prepared && image_wants_sample(slot->image))
+		decay_watch_new(&slot->decay, &slot->memory->decay);
+}
