@@ -140,14 +140,15 @@ int client_release(struct inode *inode, struct file *file)
 void client_show_fdinfo(struct seq_file *seq, struct file *file)
 {
 	struct client *client = file->private_data;
+	struct slot_client *slot_client = &client->pool_client.slot_client;
 
-	seq_printf(seq, "slotpool-slots:\t%d\n", atomic_read(&client->pool_client.slot_client.nr_owned));
+	seq_printf(seq, "slotpool-slots:\t%d\n", atomic_read(&slot_client->nr_owned));
 	seq_printf(seq, "slotpool-memory:\t%ld kB\n",
-		   charge_read(&client->pool_client.slot_client.charge) << (PAGE_SHIFT - 10));
+		   charge_read(&slot_client->charge) << (PAGE_SHIFT - 10));
 	/* Others may make images meanwhile. */
 	seq_printf(seq, "slotpool-images:\t%lu\n", data_race(READ_ONCE(client->images.nr_images)));
 	seq_printf(seq, "slotpool-image-memory:\t%ld kB\n",
-		   atomic_long_read(&client->account->nr_charged) << (PAGE_SHIFT - 10));
+		   charge_read(&client->account->charge) << (PAGE_SHIFT - 10));
 }
 
 /**

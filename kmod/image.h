@@ -2,7 +2,6 @@
 #ifndef SLOTPOOL_IMAGE_H
 #define SLOTPOOL_IMAGE_H
 
-#include <linux/fs.h>
 #include <linux/idr.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
@@ -10,33 +9,44 @@
 #include <linux/spinlock.h>
 #include <linux/xarray.h>
 
-#include <linux/slotpool.h>
-
+#include "charge.h"
+#include "hot_pages.h"
+#include "image_source.h"
 #include "stats.h"
 
 struct mem_cgroup;
 
+/* Image creation may fail with -ENOMEM; never invoke the OOM killer for it. */
+#define IMAGE_GFP (GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
+/* An entry of &image.pages: zeros that hide what the file has there */
+#define IMAGE_ZEROS xa_mk_value(0)
+
+/* A mark in &image.pages: the entry was read from the file, and can be read again */
+#define IMAGE_READ XA_MARK_0
+
+/* Returned instead of a page: image_page() has to read it. */
+#define IMAGE_UNREAD ((struct page *)ERR_PTR(-EAGAIN))
+
 /**
  * struct image_store - what all images of a pool share
  * @max_pages: invariant: pages that one image may store
- * @max_total_pages: invariant: bound of @nr_charged
+ * @charge: pages that the images may store
  * @stats: invariant: event counters
  * @ids: ids of images that exist
  * @nr_images: images that exist
- * @nr_charged: pages that they may store
- * @nr_stored: pages that they store in memory
- * @lock: protects what follows; inside an image's mutex
- * @idle: images that no slot uses and that can be read from their files
- *	again, those idle for longest first
- * @nr_idle_pages: pages that could be given back for it
+ * @nr_stored: pages that the images store in memory
+ * @lock: protects what follows; nests inside an image's mutex
+ * @idle: images that no slot uses and that can be read from their files again,
+ *	those that are idle for longest first
+ * @nr_idle_pages: pages that these images could give back
  */
 struct image_store {
 	unsigned long max_pages;
-	long max_total_pages;
+	struct charge charge;
 	struct stats __percpu *stats;
 	struct ida ids;
 	atomic_t nr_images;
-	atomic_long_t nr_charged;
 	atomic_long_t nr_stored;
 	spinlock_t lock;	/* protects @idle, @nr_idle_pages */
 	struct list_head idle;
@@ -44,55 +54,37 @@ struct image_store {
 };
 
 /**
- * struct image_account - what the images store that one client made
- * @references: the client, and its images, which may exist for longer
- * @max_pages: invariant: bound of @nr_charged
- * @nr_charged: pages that the images may store
+ * struct image_account - what the images of one client store
+ * @references: the client, and the images that it made, which may outlive it
+ * @charge: pages that the images may store
  */
 struct image_account {
 	refcount_t references;
-	long max_pages;
-	atomic_long_t nr_charged;
-};
-
-/**
- * struct image_source - a range of a file that an image is read from
- * @file: the file, or NULL
- * @position: where the range begins in the file, in bytes
- * @offset: where it begins in the image, in bytes
- * @length: how long it is, in bytes
- */
-struct image_source {
-	struct file *file;
-	loff_t position;
-	u64 offset;
-	u64 length;
+	struct charge charge;
 };
 
 /**
  * struct image - immutable contents, from which slots start
- * @references: handles, exported files, slots, calls under way
- * @id: invariant: a number that no other image has as long as this one exists
- * @store: invariant: where it belongs
- * @account: invariant: who made it
+ * @references: handles, exported files, slots, calls that use it
+ * @id: invariant: a number that no other image has while this one exists
+ * @store: invariant: the store that it belongs to
+ * @account: invariant: the account of the client that made it
  * @length: invariant: pages of a slot that it describes
  * @nr_charged: pages that it may store
  * @nr_stored: pages that it stores in memory
- * @pages: what it stores: pages, and IMAGE_ZEROS where @source would be read
- *	otherwise
- * @source: invariant: sealed file that pages are read from when they are
- *	needed
- * @memcg: invariant: the cgroup of who made it, which pays for that
- * @lock: held while a page is read from @source, while a slot begins to use the
- *	image, and while @hot changes; inside a slot's mutex
+ * @pages: what it stores: pages, and IMAGE_ZEROS where a read from @source would
+ *	see something else
+ * @source: invariant: sealed file from which pages are read when they are needed
+ * @memcg: invariant: the cgroup of the image's maker, which pages read from
+ *	@source are charged to
+ * @lock: held while a page is read from @source, and while a slot attaches;
+ *	nests inside a slot's mutex
  * @users: slots that may have page table entries to its pages, or be reset from
- *	them; only counted where there is a @source; the store's lock protects
- *	it
+ *	them; only counted if there is a @source; protected by the store's lock
  * @nr_read: pages read from @source, which can be read again
  * @idle_link: in the store's list of idle images
  * @nr_idle: what the image adds to the store's count of idle pages
- * @hot: pages that instances write, with how sure that is, all marked IMAGE_HOT
- * @nr_prepared: slots that were set up with them
+ * @hot: pages that instances usually write
  */
 struct image {
 	refcount_t references;
@@ -110,22 +102,7 @@ struct image {
 	unsigned long nr_read;
 	struct list_head idle_link;
 	unsigned long nr_idle;
-	struct xarray hot;
-	atomic_t nr_prepared;
-};
-
-/* Instead of a page: only image_page() can tell. */
-#define IMAGE_UNREAD ((struct page *)ERR_PTR(-EAGAIN))
-
-/**
- * struct image_hot - a page that instances of an image write
- * @index: which page of the slot
- * @original: the image's page, NULL if it is all zeros, IMAGE_UNREAD if image_page()
- *	has to read it
- */
-struct image_hot {
-	unsigned long index;
-	struct page *original;
+	struct hot_pages hot;
 };
 
 void image_store_init(struct image_store *store, unsigned long max_pages,
@@ -141,12 +118,10 @@ struct image *image_create(struct image_store *store, struct image_account *acco
 void image_get(struct image *image);
 void image_put(struct image *image);
 
-int image_copy_memory(struct image *image, const struct slotpool_image_range *ranges,
-		      u32 nr_ranges);
-int image_read_file(struct image *image, const struct image_source *source);
-int image_add_page(struct image *image, pgoff_t index, const struct page *page,
-		   const void *below);
-int image_add_base(struct image *image, struct image *base);
+bool image_is_zeros(const struct page *page);
+int image_charge(struct image *image, unsigned long nr_pages);
+int image_insert(struct image *image, pgoff_t index, struct page *page, gfp_t gfp);
+void image_make_idle(struct image *image);
 
 struct file *image_export(struct image *image);
 struct image *image_import(struct file *file);
@@ -154,10 +129,7 @@ struct image *image_import(struct file *file);
 void image_attach(struct image *image);
 void image_detach(struct image *image);
 struct page *image_page(struct image *image, pgoff_t index, gfp_t gfp);
-
-unsigned int image_hot_pages(struct image *image, unsigned long first, unsigned long last,
-			     struct image_hot *hot, unsigned int max);
-bool image_wants_sample(struct image *image);
-void image_learn(struct image *image, struct xarray *pages, xa_mark_t written, bool all);
+void image_stored_pages(struct image *image, const unsigned long *indexes, unsigned int nr,
+			struct page **pages);
 
 #endif /* SLOTPOOL_IMAGE_H */

@@ -16,6 +16,7 @@
 #include <linux/slotpool.h>
 
 #include "client.h"
+#include "image_build.h"
 #include "ioctl.h"
 #include "mapping.h"
 #include "pool_life.h"
@@ -278,7 +279,7 @@ static int ioctl_stat(struct client *client, struct slotpool_stat_args *stat)
 	pool_stat(client->pool, &client->pool_client, stat);
 	/* Gauges of something that goes on meanwhile */
 	stat->client_images = data_race(READ_ONCE(client->images.nr_images));
-	stat->client_image_pages = atomic_long_read(&client->account->nr_charged);
+	stat->client_image_pages = charge_read(&client->account->charge);
 	return 0;
 }
 

@@ -59,7 +59,7 @@ void pool_stat(struct pool *pool, struct pool_client *client, struct slotpool_st
 	stat->prepared_pages = stats_sum(stats, STATS_PREPARED_PAGES);
 	stat->images = atomic_read(&images->nr_images);
 	stat->image_pages = atomic_long_read(&images->nr_stored);
-	stat->image_charged_pages = atomic_long_read(&images->nr_charged);
+	stat->image_charged_pages = charge_read(&images->charge);
 	stat->image_reads = stats_sum(stats, STATS_IMAGE_READS);
 	stat->image_drops = stats_sum(stats, STATS_IMAGE_DROPS);
 }

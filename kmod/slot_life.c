@@ -25,6 +25,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
+#include "image_build.h"
 #include "mapping.h"
 #include "private_page.h"
 #include "slot_life.h"
@@ -308,8 +309,8 @@ bool slot_record_writes(struct slot *slot)
 	if (touched)
 		slot_mark_touched(slot);
 	if (touched || sampled)
-		image_learn(slot->image, &slot->by_index, DECAY_WRITTEN,
-			    sampled || !slot->nr_prepared);
+		hot_pages_learn(&slot->image->hot, &slot->by_index, DECAY_WRITTEN,
+				sampled || !slot->nr_prepared);
 	return sampled;
 }
 

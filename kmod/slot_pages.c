@@ -27,7 +27,7 @@
 #include "private_page.h"
 #include "slot_pages.h"
 
-/* Prepared pages that are set up in one go: the array of them fits onto the stack. */
+/* Pages that are prepared in one go: their arrays fit onto the stack. */
 #define SLOT_BATCH_PAGES 16
 
 /* Adding a page to the tree and erasing it again costs as much as passing it 100 times. */
@@ -401,46 +401,47 @@ static bool slot_may_prepare(const struct slot *slot)
 	return slot->client->charge.max == CHARGE_UNBOUNDED;
 }
 
-/* Make @page, which was taken for it, the private page of a hot one. */
-static int slot_prepare_page(struct slot *slot, struct page *page, const struct image_hot *hot)
+/* Set up a page that was taken to be prepared. */
+static int slot_prepare_page(struct slot *slot, struct page *page, unsigned long index,
+			     struct page *original)
 {
-	struct page *original = hot->original;
-
 	if (original == IMAGE_UNREAD)
-		original = image_page(slot->image, hot->index, SLOT_GFP_POLITE);
+		original = image_page(slot->image, index, SLOT_GFP_POLITE);
 	if (IS_ERR(original))
 		return PTR_ERR(original);
 	private_page_set_original(page, original);
 	/* The page may hold what another tenant wrote. */
 	private_page_overwrite(page);
-	private_page_set_index(page, hot->index);
+	private_page_set_index(page, index);
 	return 0;
 }
 
-/* Make hot pages private, in order. Return how many there was memory for. */
-static unsigned int slot_prepare_pages(struct slot *slot, const struct image_hot *hot,
-				       unsigned int nr_hot)
+/* Make absent pages private, in order. Return how many there was memory for. */
+static unsigned int slot_prepare_pages(struct slot *slot, const unsigned long *indexes,
+				       unsigned int nr_indexes)
 {
+	struct page *originals[SLOT_BATCH_PAGES];
 	struct page *page, *next;
 	unsigned int nr = 0;
 	LIST_HEAD(pages);
 
 	lockdep_assert_held(&slot->lock);
 
-	slot_take_pages(slot, nr_hot, &pages);
+	image_stored_pages(slot->image, indexes, nr_indexes, originals);
+	slot_take_pages(slot, nr_indexes, &pages);
 	list_for_each_entry_safe(page, next, &pages, lru) {
-		if (slot_prepare_page(slot, page, &hot[nr]))
+		if (slot_prepare_page(slot, page, indexes[nr], originals[nr]))
 			break;
 		list_move_tail(&page->lru, &slot->pages);
 		nr++;
 	}
 	if (nr)
-		slot->pages_end = max(slot->pages_end, hot[nr - 1].index + 1);
+		slot->pages_end = max(slot->pages_end, indexes[nr - 1] + 1);
 	/* The instance did not ask for these pages: don't add them to &slot.nr_made. */
 	slot->nr_pages += nr;
 	slot->reset_reasons |= SLOT_RESET_PAGES;
 
-	/* The image's page can't be read for the others. */
+	/* The image's page could not be read for the others. */
 	list_for_each_entry_safe(page, next, &pages, lru) {
 		list_del(&page->lru);
 		slot_give_page(slot, page);
@@ -462,7 +463,7 @@ static unsigned int slot_prepare_pages(struct slot *slot, const struct image_hot
 void slot_prepare(struct slot *slot)
 {
 	const struct slot_terms *terms = &slot->terms;
-	struct image_hot hot[SLOT_BATCH_PAGES];
+	unsigned long indexes[SLOT_BATCH_PAGES];
 	unsigned long first = 0;
 	unsigned int nr;
 
@@ -472,17 +473,17 @@ void slot_prepare(struct slot *slot)
 	if (slot->nr_pages || !slot_may_prepare(slot))
 		return;
 	while (slot->nr_pages < terms->keep && !fatal_signal_pending(current)) {
-		nr = min_t(unsigned long, ARRAY_SIZE(hot), terms->keep - slot->nr_pages);
-		nr = image_hot_pages(slot->image, first, terms->limit - 1, hot, nr);
-		if (!nr || slot_prepare_pages(slot, hot, nr) < nr)
+		nr = min_t(unsigned long, ARRAY_SIZE(indexes), terms->keep - slot->nr_pages);
+		nr = hot_pages_find(&slot->image->hot, first, terms->limit - 1, indexes, nr);
+		if (!nr || slot_prepare_pages(slot, indexes, nr) < nr)
 			break;
-		first = hot[nr - 1].index + 1;
+		first = indexes[nr - 1] + 1;
 		cond_resched();
 	}
 	slot->nr_prepared = slot->nr_pages;
 	slot->scans_left = slot->nr_pages ? SLOT_MAX_SCANS + 1 : 0;
 	stats_add(slot->memory->stats, STATS_PREPARED_PAGES, slot->nr_prepared);
 	/* A sample at the instance's end shows which of them it wrote. */
-	if (slot->nr_prepared && image_wants_sample(slot->image))
+	if (slot->nr_prepared && hot_pages_want_sample(&slot->image->hot))
 		decay_watch_new(&slot->decay, &slot->memory->decay);
 }

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Floor: 0
+ *
+ * The range of a file that an image is read from.
+ */
+#include <linux/fcntl.h>
+#include <linux/magic.h>
+#include <linux/shmem_fs.h>
+
+#include "image_source.h"
+
+/**
+ * image_source_read() - read bytes of an image from its file
+ * @source: the range of the file
+ * @start: where the bytes begin in the image, inside the range
+ * @to: kernel memory
+ * @length: number of bytes
+ *
+ * Context: Process context, may sleep.
+ * Return: 0; -ENODATA if the file ends too early, -EINTR if the task is being
+ * killed, -ENOMEM, or -EIO if reading fails.
+ */
+int image_source_read(const struct image_source *source, u64 start, void *to, size_t length)
+{
+	loff_t position = source->position + (start - source->offset);
+
+	while (length) {
+		ssize_t count = kernel_read(source->file, to, length, &position);
+
+		if (!count)
+			return -ENODATA;
+		if (count == -EINTR || count == -ERESTARTSYS)
+			return -EINTR;
+		if (count < 0)
+			return count == -ENOMEM ? -ENOMEM : -EIO;
+		to += count;
+		length -= count;
+	}
+	return 0;
+}
+
+/**
+ * image_source_is_sealed() - find out whether the range of the file can change
+ * @source: the range
+ *
+ * Context: Any.
+ * Return: true if nothing can change or remove bytes that the file has.
+ */
+bool image_source_is_sealed(const struct image_source *source)
+{
+	const unsigned int needed = F_SEAL_WRITE | F_SEAL_SHRINK;
+	struct inode *inode = file_inode(source->file);
+
+	if (!IS_ENABLED(CONFIG_SHMEM) || inode->i_sb->s_magic != TMPFS_MAGIC)
+		return false;
+	/* Seals are only added. It does not matter whether a concurrent one counts. */
+	return (data_race(READ_ONCE(SHMEM_I(inode)->seals)) & needed) == needed;
+}
