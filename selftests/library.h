@@ -139,7 +139,7 @@ TEST_F(library, a_pool_can_be_opened_twice)
 
 TEST_F(library, the_geometry_is_the_pools)
 {
-	const struct slotpool_info_args *info = slotpool_geometry(self->pool);
+	const struct slotpool_info_args *info = slotpool_info(self->pool);
 
 	ASSERT_EQ(NR_SLOTS, info->nr_slots);
 	ASSERT_EQ(SLOT, info->slot_size);

@@ -133,7 +133,7 @@ TEST(parameters_are_the_modules)
 	const struct slotpool_info_args *info;
 
 	ASSERT_NE(NULL, pool);
-	info = slotpool_geometry(pool);
+	info = slotpool_info(pool);
 	EXPECT_EQ(1000, info->nr_slots);
 	EXPECT_EQ(4 << 20, info->slot_size);
 	EXPECT_EQ(8 << 20, info->slot_stride);
@@ -152,7 +152,7 @@ TEST(parameters_can_be_set)
 
 	pool = open_user(" nr_slots=3 slot_size=8k\n slot_stride=1G overcommit=1 reserve_pages=9 ");
 	ASSERT_NE(NULL, pool);
-	info = slotpool_geometry(pool);
+	info = slotpool_info(pool);
 	EXPECT_EQ(3, info->nr_slots);
 	EXPECT_EQ(8192, info->slot_size);
 	EXPECT_EQ(1UL << 30, info->slot_stride);
@@ -160,7 +160,7 @@ TEST(parameters_can_be_set)
 
 	pool = open_user("strict=Y keep_bytes=0 max_unused_warm_slots=5 max_unused_warm_bytes=7");
 	ASSERT_NE(NULL, pool);
-	info = slotpool_geometry(pool);
+	info = slotpool_info(pool);
 	EXPECT_EQ(SLOTPOOL_FEATURE_OVERCOMMIT | SLOTPOOL_FEATURE_STRICT, info->features);
 	EXPECT_EQ(0, info->keep_bytes);
 	EXPECT_EQ(5, info->max_unused_warm_slots);
@@ -169,7 +169,7 @@ TEST(parameters_can_be_set)
 
 	pool = open_user("max_image_bytes=1 max_client_image_bytes=1T max_pool_image_bytes=2M");
 	ASSERT_NE(NULL, pool);
-	info = slotpool_geometry(pool);
+	info = slotpool_info(pool);
 	EXPECT_EQ(1, info->max_image_bytes);
 	EXPECT_EQ(1UL << 40, info->max_client_image_bytes);
 	EXPECT_EQ(2 << 20, info->max_pool_image_bytes);

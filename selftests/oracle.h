@@ -432,7 +432,7 @@ static void setup_process(struct process *process, const struct options *options
 	process->seed = seed;
 	process->random = seed;
 	CHECK(process, !slotpool_open(NULL, &pool));
-	process->info = *slotpool_geometry(pool);
+	process->info = *slotpool_info(pool);
 	process->slot_pages = process->info.slot_size / PAGE;
 	process->stride_pages = process->info.slot_stride / PAGE;
 	slotpool_close(pool);

@@ -54,7 +54,7 @@ static void measure(struct slotpool *pool, uint32_t nr_slots, uint64_t nr_keys)
 		costs[i] = (double)(cpu_time() - start) / BATCH;
 	}
 	snprintf(workload, sizeof(workload), "ALLOC and FREE slots=%u affinities=%lu shards=%u",
-		 nr_slots, (unsigned long)nr_keys, slotpool_geometry(pool)->nr_shards);
+		 nr_slots, (unsigned long)nr_keys, slotpool_info(pool)->nr_shards);
 	record("slotpool", workload, "cost", "instructions/cycle", median(costs, NR_BATCHES));
 }
 
@@ -66,7 +66,7 @@ int main(int argc, char **argv)
 	if (argc < 2)
 		errx(2, "usage: allocation AFFINITIES...");
 	pool = open_pool();
-	nr_slots = slotpool_geometry(pool)->nr_slots;
+	nr_slots = slotpool_info(pool)->nr_slots;
 	/* As a runtime has it: commands of a client that maps nothing cost more. */
 	check(slotpool_map(pool, 0, 1), "mmap");
 	for (int k = 1; k < argc; k++) {

@@ -44,7 +44,7 @@ static void alloc(void)
 
 static bool fits(const struct workload *workload)
 {
-	const struct slotpool_info_args *info = slotpool_geometry(pool);
+	const struct slotpool_info_args *info = slotpool_info(pool);
 
 	return info->slot_size >= workload->memory + workload->grown;
 }
@@ -62,7 +62,7 @@ static bool start(const struct workload *workload, const struct setting *setting
 		slotpool_close(pool);
 		return false;
 	}
-	place_aligned(slotpool_geometry(pool)->slot_stride);
+	place_aligned(slotpool_info(pool)->slot_stride);
 	check(slotpool_map(pool, 0, 1), "mmap");
 	request = (struct slotpool_alloc_args){
 		.flags = SLOTPOOL_ALLOC_IMAGE | SLOTPOOL_ALLOC_KEEP,

@@ -73,7 +73,7 @@ int main(int argc, char **argv)
 	if (argc != 4)
 		errx(2, "usage: burst ALTERNATIVE N BYTES");
 	pool = open_pool();
-	check(slotpool_map(pool, 0, slotpool_geometry(pool)->nr_slots), "mmap");
+	check(slotpool_map(pool, 0, slotpool_info(pool)->nr_slots), "mmap");
 	for (int i = 0; i < 2; i++)
 		make_images(pool, images[i]);
 	burst(pool, images[0]);

@@ -97,10 +97,10 @@ static struct slotpool *open_with_image(uint32_t *image)
 	struct slotpool_image_range range = { .length = SLOT, .address = (uintptr_t)original };
 	struct slotpool *pool = open_pool();
 
-	if (slotpool_geometry(pool)->slot_size != SLOT ||
-	    slotpool_geometry(pool)->nr_slots <= 2 * NR_LATER)
+	if (slotpool_info(pool)->slot_size != SLOT ||
+	    slotpool_info(pool)->nr_slots <= 2 * NR_LATER)
 		errx(1, "needs a pool with slot_size=4M nr_slots=32");
-	check(slotpool_map(pool, 0, slotpool_geometry(pool)->nr_slots), "mmap");
+	check(slotpool_map(pool, 0, slotpool_info(pool)->nr_slots), "mmap");
 	check(slotpool_image_memory(pool, &range, 1, SLOT, image, NULL), "IMAGE");
 	return pool;
 }

@@ -174,7 +174,7 @@ static void *work(void *argument)
 static void open_worker(struct worker *worker)
 {
 	worker->pool = open_pool();
-	check(slotpool_map(worker->pool, 0, slotpool_geometry(worker->pool)->nr_slots), "mmap");
+	check(slotpool_map(worker->pool, 0, slotpool_info(worker->pool)->nr_slots), "mmap");
 	check(slotpool_import(worker->pool, image_file, &worker->image, NULL), "IMPORT");
 }
 

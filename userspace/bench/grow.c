@@ -108,7 +108,7 @@ int main(void)
 	record("floor", "empty system call", "cost", "instructions", empty);
 
 	pool = open_pool();
-	check(slotpool_map(pool, 0, slotpool_geometry(pool)->nr_slots), "mmap");
+	check(slotpool_map(pool, 0, slotpool_info(pool)->nr_slots), "mmap");
 	check(slotpool_alloc(pool, &alloc), "ALLOC");
 	slot = alloc.slot;
 	tell("slotpool", measure(grow_slot), empty);

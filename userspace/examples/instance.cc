@@ -23,7 +23,7 @@ public:
 
 		check(slotpool_open(nullptr, &handle));
 		pool.reset(handle);
-		check(slotpool_map(handle, 0, slotpool_geometry(handle)->nr_slots));
+		check(slotpool_map(handle, 0, slotpool_info(handle)->nr_slots));
 	}
 
 	struct slotpool *get() const

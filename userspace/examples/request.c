@@ -14,7 +14,7 @@ static int serve(struct slotpool *pool, uint64_t module, const char *request)
 	struct slotpool_alloc_args alloc = {
 		.flags = SLOTPOOL_ALLOC_KEY | SLOTPOOL_ALLOC_LIMIT,
 		.key = module,
-		.limit = slotpool_geometry(pool)->page_size,
+		.limit = slotpool_info(pool)->page_size,
 	};
 	char *memory;
 	int ret;
@@ -38,7 +38,7 @@ int main(void)
 	ret = slotpool_open(NULL, &pool);
 	if (ret)
 		goto out;
-	ret = slotpool_map(pool, 0, slotpool_geometry(pool)->nr_slots);
+	ret = slotpool_map(pool, 0, slotpool_info(pool)->nr_slots);
 	if (ret)
 		goto out_close;
 

@@ -25,7 +25,7 @@ static const char prompt[] = "the square of";
 
 static uint64_t memory_size(const struct slotpool *pool)
 {
-	uint64_t page_size = slotpool_geometry(pool)->page_size;
+	uint64_t page_size = slotpool_info(pool)->page_size;
 
 	return (sizeof(struct memory) + page_size - 1) / page_size * page_size;
 }
@@ -87,7 +87,7 @@ int main(void)
 	ret = slotpool_open(NULL, &pool);
 	if (ret)
 		goto out;
-	ret = slotpool_map(pool, 0, slotpool_geometry(pool)->nr_slots);
+	ret = slotpool_map(pool, 0, slotpool_info(pool)->nr_slots);
 	if (ret)
 		goto out_close;
 

@@ -68,12 +68,12 @@ int slotpool_fd(const struct slotpool *pool);
 const char *slotpool_backend(const struct slotpool *pool);
 
 /**
- * slotpool_geometry() - what the pool was like when it was opened
+ * slotpool_info() - what the pool was like when it was opened
  * @pool: a handle
  *
  * Return: the answer of SLOTPOOL_INFO, valid as long as the handle.
  */
-const struct slotpool_info_args *slotpool_geometry(const struct slotpool *pool);
+const struct slotpool_info_args *slotpool_info(const struct slotpool *pool);
 
 /**
  * slotpool_map() - map a range of slots for reading and writing

@@ -84,7 +84,7 @@ const char *slotpool_backend(const struct slotpool *pool)
 	return pool->backend->name(pool);
 }
 
-const struct slotpool_info_args *slotpool_geometry(const struct slotpool *pool)
+const struct slotpool_info_args *slotpool_info(const struct slotpool *pool)
 {
 	return &pool->info;
 }

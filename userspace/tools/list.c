@@ -78,7 +78,7 @@ static int add_pool(struct table *table, const char *name)
 		goto out_close;
 	}
 
-	info = slotpool_geometry(pool);
+	info = slotpool_info(pool);
 	row[LIST_NAME].text = name;
 	row[LIST_SLOTS].number = info->nr_slots;
 	row[LIST_SIZE].number = info->slot_size;

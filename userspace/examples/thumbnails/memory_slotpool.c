@@ -44,9 +44,9 @@ static int pool_open(void)
 	if (ret)
 		return ret;
 	ret = -EINVAL;
-	if (slotpool_geometry(pool)->slot_stride < REACH)
+	if (slotpool_info(pool)->slot_stride < REACH)
 		goto close_pool;
-	ret = slotpool_map(pool, 0, slotpool_geometry(pool)->nr_slots);
+	ret = slotpool_map(pool, 0, slotpool_info(pool)->nr_slots);
 	if (ret)
 		goto close_pool;
 	ret = import_images();
@@ -127,7 +127,7 @@ static void pool_forget(void)
 
 static int read_totals(struct slotpool *from, struct memory_totals *totals)
 {
-	uint64_t page_size = slotpool_geometry(from)->page_size;
+	uint64_t page_size = slotpool_info(from)->page_size;
 	struct slotpool_stat_args stat;
 	int ret;
 

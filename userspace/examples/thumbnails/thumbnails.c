@@ -54,7 +54,7 @@ static void look_at_pool(struct pool *pool)
 	backend = slotpool_backend(handle);
 	printf("libslotpool's backend: %s\n", backend);
 	pool->memory = strcmp(backend, "kernel") ? &slotpool_user_memory : &slotpool_memory;
-	pool->knob = slotpool_geometry(handle)->max_unused_warm_slots;
+	pool->knob = slotpool_info(handle)->max_unused_warm_slots;
 	slotpool_close(handle);
 }
 
