@@ -332,6 +332,11 @@ TEST_F(library, an_image_of_memory_has_zeros_between_its_ranges)
 TEST_F(library, an_image_of_a_file_has_the_range_asked_for)
 {
 	int file = memfd_create("image", MFD_CLOEXEC);
+	struct slotpool_file_range range = {
+		.file_offset = 3,
+		.image_offset = PAGE + 7,
+		.length = 3,
+	};
 	char expected[2 * PAGE] = { 0 };
 	uint64_t stored = 0;
 	uint32_t image = 0;
@@ -339,7 +344,7 @@ TEST_F(library, an_image_of_a_file_has_the_range_asked_for)
 
 	ASSERT_EQ(10, pwrite(file, "0123456789", 10, 0));
 	memcpy(expected + PAGE + 7, "345", 3);
-	ASSERT_EQ(0, slotpool_image_file(self->pool, file, 3, 3, PAGE + 7, sizeof(expected), &image,
+	ASSERT_EQ(0, slotpool_image_file(self->pool, file, &range, sizeof(expected), &image,
 					 &stored));
 	ASSERT_EQ(PAGE, stored);
 	ASSERT_EQ(0, close(file));
@@ -348,6 +353,30 @@ TEST_F(library, an_image_of_a_file_has_the_range_asked_for)
 	slot = alloc_image(self->pool, image);
 	ASSERT_GE(slot, 0);
 	ASSERT_EQ(0, memcmp(expected, slotpool_address(self->pool, slot), sizeof(expected)));
+}
+
+TEST_F(library, an_unset_field_of_a_file_range_is_zero)
+{
+	struct slotpool_file_range range = { .length = 3 };
+	int file = memfd_create("image", MFD_CLOEXEC);
+	uint64_t stored;
+	uint32_t image;
+	char *memory;
+	int slot;
+
+	ASSERT_EQ(5, pwrite(file, "01234", 5, 0));
+	ASSERT_EQ(0, slotpool_map(self->pool, 0, NR_SLOTS));
+	ASSERT_EQ(0, slotpool_image_file(self->pool, file, &range, PAGE, &image, NULL));
+	slot = alloc_image(self->pool, image);
+	ASSERT_GE(slot, 0);
+	memory = slotpool_address(self->pool, slot);
+	EXPECT_EQ(0, memcmp(memory, "012", 3));
+	EXPECT_TRUE(pool_all_bytes(memory + 3, PAGE - 3, 0));
+
+	range = (struct slotpool_file_range){ .file_offset = 1, .image_offset = 7 };
+	ASSERT_EQ(0, slotpool_image_file(self->pool, file, &range, PAGE, &image, &stored));
+	EXPECT_EQ(0, stored);
+	ASSERT_EQ(0, close(file));
 }
 
 TEST_F(library, an_image_of_a_slot_is_a_snapshot)
@@ -479,6 +508,7 @@ TEST_F(library, an_image_goes_with_its_last_user)
 TEST_F(library, errors_about_images_are_passed_on)
 {
 	struct slotpool_image_range range = { .length = PAGE };
+	struct slotpool_file_range file_range = { .length = PAGE };
 	int file = memfd_create("no image", MFD_CLOEXEC);
 	uint64_t untouched = 42;
 	uint32_t image = 42;
@@ -487,7 +517,7 @@ TEST_F(library, errors_about_images_are_passed_on)
 		  slotpool_image_memory(self->pool, &range, 1, PAGE, &image, &untouched));
 	ASSERT_EQ(-EINVAL, slotpool_image_memory(self->pool, NULL, 0, 1, &image, &untouched));
 	ASSERT_EQ(-EBADF,
-		  slotpool_image_file(self->pool, -1, 0, PAGE, 0, PAGE, &image, &untouched));
+		  slotpool_image_file(self->pool, -1, &file_range, PAGE, &image, &untouched));
 	ASSERT_EQ(-ENOENT, slotpool_image_slot(self->pool, 0, &image, &untouched));
 	ASSERT_EQ(-ENOENT, slotpool_export(self->pool, 42));
 	ASSERT_EQ(-EBADF, slotpool_import(self->pool, -1, &image, &untouched));

@@ -228,21 +228,31 @@ int slotpool_image_memory(struct slotpool *pool,
 			  uint64_t *stored);
 
 /**
+ * struct slotpool_file_range - a part of a file, and its place in an image
+ * @file_offset: where it begins in the file, 0 for the start of the file
+ * @image_offset: where it begins in the image, 0 for the start of the image
+ * @length: its length in bytes, 0 for an empty range: the image is all zeros
+ */
+struct slotpool_file_range {
+	uint64_t file_offset;
+	uint64_t image_offset;
+	uint64_t length;
+};
+
+/**
  * slotpool_image_file() - make an image of a range of a file
  * @pool: a handle
- * @fd: the file, open for reading
- * @file_offset: where the range begins in the file
- * @file_length: how long the range is, in bytes
- * @offset: where the range goes in the image; zeros are around it
- * @length: of the image, in bytes
- * @image: where its handle goes
- * @stored: where the bytes go that it stores so far, or NULL
+ * @fd: the file, open for reading; the caller may close it afterwards
+ * @range: which part of the file goes where; the rest of the image is zeros
+ * @length: length of the image in bytes
+ * @image: returns the image's handle
+ * @stored: returns the bytes that the image stores so far; may be NULL
  *
  * Return: 0 or a negative errno value of SLOTPOOL_IMAGE.
  */
-int slotpool_image_file(struct slotpool *pool, int fd, uint64_t file_offset,
-			uint64_t file_length, uint64_t offset, uint64_t length,
-			uint32_t *image, uint64_t *stored);
+int slotpool_image_file(struct slotpool *pool, int fd,
+			const struct slotpool_file_range *range,
+			uint64_t length, uint32_t *image, uint64_t *stored);
 
 /**
  * slotpool_image_slot() - make an image of a slot as it stands: a snapshot

@@ -32,15 +32,15 @@ int slotpool_image_memory(struct slotpool *pool, const struct slotpool_image_ran
 	return make_image(pool, make, image, stored);
 }
 
-int slotpool_image_file(struct slotpool *pool, int fd, uint64_t file_offset, uint64_t file_length,
-			uint64_t offset, uint64_t length, uint32_t *image, uint64_t *stored)
+int slotpool_image_file(struct slotpool *pool, int fd, const struct slotpool_file_range *range,
+			uint64_t length, uint32_t *image, uint64_t *stored)
 {
 	struct slotpool_image_args make = {
 		.flags = SLOTPOOL_IMAGE_FILE,
 		.length = length,
-		.offset = offset,
-		.file_offset = file_offset,
-		.file_length = file_length,
+		.offset = range->image_offset,
+		.file_offset = range->file_offset,
+		.file_length = range->length,
 		.fd = fd,
 	};
 
