@@ -89,6 +89,19 @@ TEST(closing_nothing_is_allowed)
 	slotpool_close(NULL);
 }
 
+#if SLOTPOOL_MAKE_VERSION(0, 1, 0) > SLOTPOOL_VERSION
+#error "the preprocessor compares versions"
+#endif
+
+TEST(the_linked_version_is_that_of_the_header)
+{
+	ASSERT_EQ(SLOTPOOL_VERSION, slotpool_version());
+	ASSERT_EQ(SLOTPOOL_VERSION_MAJOR, slotpool_version() >> 16);
+	ASSERT_EQ(SLOTPOOL_VERSION_MINOR, slotpool_version() >> 8 & 255);
+	ASSERT_EQ(SLOTPOOL_VERSION_PATCH, slotpool_version() & 255);
+	ASSERT_LT(slotpool_version(), SLOTPOOL_MAKE_VERSION(SLOTPOOL_VERSION_MAJOR + 1, 0, 0));
+}
+
 FIXTURE(library)
 {
 	struct slotpool *pool;

@@ -19,6 +19,32 @@
 extern "C" {
 #endif
 
+/*
+ * The version of this header. The build reads it here, for the names of files
+ * and for slotpoolctl.
+ */
+#define SLOTPOOL_VERSION_MAJOR 0
+#define SLOTPOOL_VERSION_MINOR 1
+#define SLOTPOOL_VERSION_PATCH 0
+
+/* A version as one number, for comparisons, also by the preprocessor */
+#define SLOTPOOL_MAKE_VERSION(major, minor, patch) \
+	(((major) << 16) | ((minor) << 8) | (patch))
+
+#define SLOTPOOL_VERSION                                                      \
+	SLOTPOOL_MAKE_VERSION(SLOTPOOL_VERSION_MAJOR, SLOTPOOL_VERSION_MINOR, \
+			      SLOTPOOL_VERSION_PATCH)
+
+/**
+ * slotpool_version() - return the version of the library
+ *
+ * A program that is linked dynamically may run with another version than
+ * SLOTPOOL_VERSION, the one it was compiled with.
+ *
+ * Return: the version, as SLOTPOOL_MAKE_VERSION() encodes it.
+ */
+uint32_t slotpool_version(void);
+
 /* An open pool, and what this process has mapped of it. */
 struct slotpool;
 

@@ -9,6 +9,11 @@
 
 #include "internal.h"
 
+uint32_t slotpool_version(void)
+{
+	return SLOTPOOL_VERSION;
+}
+
 /* Whether a device isn't there, as opposed to not being usable */
 static bool is_absent(int error)
 {
