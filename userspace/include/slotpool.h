@@ -2,12 +2,14 @@
 /*
  * libslotpool - memory slots for isolates
  *
- * Functions that return an int return 0 (or what they say instead) or a
- * negative errno value; <linux/slotpool.h> documents which one means what for
- * each command. A handle may be used by several threads of the process that
- * opened it, except in slotpool_map(), slotpool_unmap() and slotpool_close(),
- * which must not run beside any other call with the same handle. A child of
- * fork() has the handle, but nothing mapped.
+ * A function of type int returns 0, or the value that its description names,
+ * on success and a negative errno value on failure. <linux/slotpool.h> lists the
+ * errors of each command.
+ *
+ * Several threads of a process may use a handle at the same time, with one
+ * exception: slotpool_map(), slotpool_unmap() and slotpool_close() must not run
+ * concurrently with any other call on the same handle. A child of fork()
+ * inherits the handle, but not the mapping.
  */
 #ifndef SLOTPOOL_H
 #define SLOTPOOL_H
@@ -19,10 +21,7 @@
 extern "C" {
 #endif
 
-/*
- * The version of this header. The build reads it here, for the names of files
- * and for slotpoolctl.
- */
+/* The only place that states the version; userspace/Makefile reads it here. */
 #define SLOTPOOL_VERSION_MAJOR 0
 #define SLOTPOOL_VERSION_MINOR 1
 #define SLOTPOOL_VERSION_PATCH 0
@@ -36,68 +35,75 @@ extern "C" {
 			      SLOTPOOL_VERSION_PATCH)
 
 /**
- * slotpool_version() - return the version of the library
+ * slotpool_version() - return the version of the linked library
  *
- * A program that is linked dynamically may run with another version than
- * SLOTPOOL_VERSION, the one it was compiled with.
+ * A dynamically linked program may run with a library of another version than
+ * SLOTPOOL_VERSION, which it was compiled with.
  *
  * Return: the version, as SLOTPOOL_MAKE_VERSION() encodes it.
  */
 uint32_t slotpool_version(void);
 
-/* An open pool, and what this process has mapped of it. */
+/* An open pool, and the mapping that this process has of it */
 struct slotpool;
 
 /**
  * slotpool_open() - open a pool
- * @path: its device node, or NULL for what the environment says
- * @poolp: where the handle goes
+ * @path: the device node, or NULL to let the environment choose
+ * @poolp: returns the handle
  *
- * Without @path the environment variable SLOTPOOL_BACKEND decides: "kernel" is
- * the device that SLOTPOOL_DEVICE names, or /dev/slotpool0 where that isn't set;
- * "user" is a pool in user space, which all handles of the process share, with
- * parameters from SLOTPOOL_USER_POOL; "auto", the default, is the device if it
- * exists, and else the pool in user space. See libslotpool(3).
+ * Without @path the environment variable SLOTPOOL_BACKEND chooses the backend:
+ *
+ * - "kernel" opens the device that SLOTPOOL_DEVICE names, by default
+ *   /dev/slotpool0.
+ * - "user" uses a pool in user space, which all handles of the process share;
+ *   SLOTPOOL_USER_POOL holds its parameters.
+ * - "auto", the default, opens the device if it exists and otherwise uses the
+ *   pool in user space.
+ *
+ * See libslotpool(3).
  *
  * The file is opened close-on-exec: slots belong to the process that maps or
  * allocates them, and a program started by exec() could not use them.
  *
- * Return: 0, or a negative errno value of open(2), of SLOTPOOL_INFO or ENOMEM;
- * EINVAL or EOPNOTSUPP if a variable asks for what can't be.
+ * Return: 0, or a negative errno value of open(2) or SLOTPOOL_INFO, or -ENOMEM.
+ * -EINVAL or -EOPNOTSUPP if a variable asks for something impossible.
  */
 int slotpool_open(const char *path, struct slotpool **poolp);
 
 /**
- * slotpool_close() - unmap the pool and close it, which frees every slot
+ * slotpool_close() - unmap and close a pool, which frees the handle's slots
  * @pool: a handle, or NULL
  *
- * In a child of fork() nothing is freed: the slots are the parent's.
+ * In a child of fork() this frees no slot: the slots belong to the parent.
  */
 void slotpool_close(struct slotpool *pool);
 
 /**
- * slotpool_fd() - the file descriptor behind a handle, for poll loops and tests
+ * slotpool_fd() - return the file descriptor of a handle
  * @pool: a handle
  *
- * Return: the descriptor; it stays the handle's. -EOPNOTSUPP for a pool in user
- * space, which has none.
+ * Return: the descriptor, which slotpool_close() closes; -EOPNOTSUPP for a pool
+ * in user space, which has no descriptor.
  */
 int slotpool_fd(const struct slotpool *pool);
 
 /**
- * slotpool_backend() - what is behind a handle
+ * slotpool_backend() - name the backend of a handle
  * @pool: a handle
  *
  * Return: "kernel" for the module; "user, PAGEMAP_SCAN" or "user, madvise" for a
- * pool in user space, by how it resets slots. Valid as long as the handle.
+ * pool in user space, depending on how it resets slots. The string is valid
+ * until the handle is closed.
  */
 const char *slotpool_backend(const struct slotpool *pool);
 
 /**
- * slotpool_info() - what the pool was like when it was opened
+ * slotpool_info() - return the geometry and the bounds of a pool
  * @pool: a handle
  *
- * Return: the answer of SLOTPOOL_INFO, valid as long as the handle.
+ * Return: the answer of SLOTPOOL_INFO at the time of slotpool_open(), valid
+ * until the handle is closed.
  */
 const struct slotpool_info_args *slotpool_info(const struct slotpool *pool);
 
@@ -105,14 +111,14 @@ const struct slotpool_info_args *slotpool_info(const struct slotpool *pool);
  * slotpool_map() - map a range of slots for reading and writing
  * @pool: a handle that has nothing mapped
  * @first: the first slot
- * @count: how many slots
+ * @count: the number of slots
  *
- * The range is mapped in chunks, so that threads that touch cold memory of
- * different chunks don't wait for one another.
+ * The range is mapped in chunks. Threads that touch cold memory of different
+ * chunks don't contend for a lock.
  *
- * Return: 0 or -EBUSY if something is mapped already, -EINVAL if the range is
- * empty or not inside the pool, -ENOMEM if it doesn't fit into the address
- * space, or a negative errno value of mmap(2).
+ * Return: 0; -EBUSY if the handle has a range mapped already; -EINVAL if the
+ * range is empty or reaches outside the pool; -ENOMEM if it doesn't fit into the
+ * address space; or a negative errno value of mmap(2).
  */
 int slotpool_map(struct slotpool *pool, uint32_t first, uint32_t count);
 
@@ -120,44 +126,45 @@ int slotpool_map(struct slotpool *pool, uint32_t first, uint32_t count);
  * slotpool_unmap() - undo slotpool_map()
  * @pool: a handle
  *
- * Slots stay allocated. Does nothing if nothing is mapped.
+ * Slots stay allocated. Do nothing if the handle has nothing mapped.
  */
 void slotpool_unmap(struct slotpool *pool);
 
 /**
- * slotpool_address() - where a slot begins in memory
+ * slotpool_address() - return the address of a slot
  * @pool: a handle
  * @slot: a slot
  *
- * Return: its address, or NULL if it isn't mapped by slotpool_map().
+ * Return: the slot's first byte, or NULL if slotpool_map() hasn't mapped the
+ * slot.
  */
 void *slotpool_address(const struct slotpool *pool, uint32_t slot);
 
 /**
- * slotpool_alloc() - take a slot
+ * slotpool_alloc() - allocate a slot
  * @pool: a handle
- * @alloc: what is wanted and what came of it; its size is filled in
+ * @alloc: the request and its result; the call sets its size
  *
  * Return: 0 or a negative errno value of SLOTPOOL_ALLOC.
  */
 int slotpool_alloc(struct slotpool *pool, struct slotpool_alloc_args *alloc);
 
 /**
- * slotpool_reset() - make a slot its image, or zeros, again
+ * slotpool_reset() - reset a slot to its image, or to zeros
  * @pool: a handle
- * @slot: a slot that this process allocated
- * @held: where the bytes go that it still holds, or NULL
+ * @slot: a slot that this handle owns
+ * @held: returns the bytes that the slot still holds; may be NULL
  *
  * Return: 0 or a negative errno value of SLOTPOOL_RESET.
  */
 int slotpool_reset(struct slotpool *pool, uint32_t slot, uint64_t *held);
 
 /**
- * slotpool_free() - give a slot back
+ * slotpool_free() - free a slot
  * @pool: a handle
- * @slot: a slot that this process allocated
+ * @slot: a slot that this handle owns
  * @flags: enum slotpool_free_flags
- * @held: where the bytes go that it still holds, or NULL
+ * @held: returns the bytes that the slot still holds; may be NULL
  *
  * Return: 0 or a negative errno value of SLOTPOOL_FREE.
  */
@@ -165,13 +172,14 @@ int slotpool_free(struct slotpool *pool, uint32_t slot, uint32_t flags,
 		  uint64_t *held);
 
 /**
- * slotpool_resize() - move a slot's limit
+ * slotpool_resize() - change a slot's limit
  * @pool: a handle
- * @slot: a slot that this process allocated
+ * @slot: a slot that this handle owns
  * @flags: enum slotpool_resize_flags
  * @limit: the new limit in bytes
- * @commit: the new commitment in bytes, with SLOTPOOL_RESIZE_COMMIT, else 0
- * @old_limit: where the limit goes that the slot had before, or NULL
+ * @commit: the new commitment in bytes with SLOTPOOL_RESIZE_COMMIT, otherwise 0;
+ *	at most @limit
+ * @old_limit: returns the previous limit; may be NULL
  *
  * Return: 0 or a negative errno value of SLOTPOOL_RESIZE.
  */
@@ -179,26 +187,28 @@ int slotpool_resize(struct slotpool *pool, uint32_t slot, uint32_t flags,
 		    uint64_t limit, uint64_t commit, uint64_t *old_limit);
 
 /**
- * slotpool_purge() - give the memory of idle slots back
+ * slotpool_purge() - give back the memory of idle slots
  * @pool: a handle
  *
- * Return: how many slots were purged of those that this handle used last, or a
- * negative errno value of SLOTPOOL_PURGE.
+ * Purge every free slot that this handle was the last to use.
+ *
+ * Return: the number of purged slots, or a negative errno value of
+ * SLOTPOOL_PURGE.
  */
 int slotpool_purge(struct slotpool *pool);
 
 /**
- * slotpool_purge_key() - give the memory of an affinity's idle slots back
+ * slotpool_purge_key() - give back the memory of an affinity's idle slots
  * @pool: a handle
  * @key: the affinity
  *
- * Return: how many slots were purged, or a negative errno value of
+ * Return: the number of purged slots, or a negative errno value of
  * SLOTPOOL_PURGE.
  */
 int slotpool_purge_key(struct slotpool *pool, uint64_t key);
 
 /**
- * slotpool_purge_slot() - give the memory of an idle slot back
+ * slotpool_purge_slot() - give back the memory of one idle slot
  * @pool: a handle
  * @slot: the slot
  *
@@ -207,23 +217,24 @@ int slotpool_purge_key(struct slotpool *pool, uint64_t key);
 int slotpool_purge_slot(struct slotpool *pool, uint32_t slot);
 
 /**
- * slotpool_purge_image() - give the memory of an image's idle slots back
+ * slotpool_purge_image() - give back the memory of an image's idle slots
  * @pool: a handle
  * @image: the image
  *
- * Return: how many slots were purged, or a negative errno value of
+ * Return: the number of purged slots, or a negative errno value of
  * SLOTPOOL_PURGE.
  */
 int slotpool_purge_image(struct slotpool *pool, uint32_t image);
 
 /**
- * slotpool_list() - tell which slots this handle owns
+ * slotpool_list() - list the slots that this handle owns
  * @pool: a handle
- * @first: in: the lowest slot to tell of; out: where to go on
+ * @first: in: the lowest slot to list; out: the slot to continue with
  * @entries: an array to fill
- * @nr_entries: its length
+ * @nr_entries: the length of @entries
  *
- * Return: entries filled in, or a negative errno value of SLOTPOOL_LIST.
+ * Return: the number of entries filled in, or a negative errno value of
+ * SLOTPOOL_LIST.
  */
 int slotpool_list(struct slotpool *pool, uint32_t *first,
 		  struct slotpool_list_entry *entries, uint32_t nr_entries);
@@ -231,20 +242,20 @@ int slotpool_list(struct slotpool *pool, uint32_t *first,
 /**
  * slotpool_stat() - read the pool's gauges and counters
  * @pool: a handle
- * @stat: where they go; its size is filled in
+ * @stat: returns the gauges and counters; the call sets its size
  *
  * Return: 0 or a negative errno value of SLOTPOOL_STAT.
  */
 int slotpool_stat(struct slotpool *pool, struct slotpool_stat_args *stat);
 
 /**
- * slotpool_image_memory() - make an image of ranges of memory
+ * slotpool_image_memory() - create an image from ranges of memory
  * @pool: a handle
- * @ranges: what goes where; zeros are between
- * @nr_ranges: how many ranges
- * @length: of the image, in bytes
- * @image: where its handle goes
- * @stored: where the bytes go that it stores, or NULL
+ * @ranges: the ranges to copy; the rest of the image is zeros
+ * @nr_ranges: the length of @ranges
+ * @length: length of the image in bytes
+ * @image: returns the image's handle
+ * @stored: returns the bytes that the image stores; may be NULL
  *
  * Return: 0 or a negative errno value of SLOTPOOL_IMAGE.
  */
@@ -254,10 +265,10 @@ int slotpool_image_memory(struct slotpool *pool,
 			  uint64_t *stored);
 
 /**
- * struct slotpool_file_range - a part of a file, and its place in an image
- * @file_offset: where it begins in the file, 0 for the start of the file
- * @image_offset: where it begins in the image, 0 for the start of the image
- * @length: its length in bytes, 0 for an empty range: the image is all zeros
+ * struct slotpool_file_range - a range of a file, and its place in an image
+ * @file_offset: where the range begins in the file
+ * @image_offset: where the range begins in the image
+ * @length: length of the range in bytes; an image of an empty range is all zeros
  */
 struct slotpool_file_range {
 	uint64_t file_offset;
@@ -266,10 +277,10 @@ struct slotpool_file_range {
 };
 
 /**
- * slotpool_image_file() - make an image of a range of a file
+ * slotpool_image_file() - create an image from a range of a file
  * @pool: a handle
  * @fd: the file, open for reading; the caller may close it afterwards
- * @range: which part of the file goes where; the rest of the image is zeros
+ * @range: the range to copy; the rest of the image is zeros
  * @length: length of the image in bytes
  * @image: returns the image's handle
  * @stored: returns the bytes that the image stores so far; may be NULL
@@ -281,13 +292,13 @@ int slotpool_image_file(struct slotpool *pool, int fd,
 			uint64_t length, uint32_t *image, uint64_t *stored);
 
 /**
- * slotpool_image_slot() - make an image of a slot as it stands: a snapshot
+ * slotpool_image_slot() - create an image from a slot: a snapshot
  * @pool: a handle
- * @slot: a slot that this process allocated
- * @image: where the image's handle goes
- * @stored: where the bytes go that it stores, or NULL
+ * @slot: a slot that this handle owns
+ * @image: returns the image's handle
+ * @stored: returns the bytes that the image stores; may be NULL
  *
- * The image is as long as the slot's limit.
+ * The image has the contents of the slot, and is as long as the slot's limit.
  *
  * Return: 0 or a negative errno value of SLOTPOOL_IMAGE.
  */
@@ -295,7 +306,7 @@ int slotpool_image_slot(struct slotpool *pool, uint32_t slot, uint32_t *image,
 			uint64_t *stored);
 
 /**
- * slotpool_export() - make a file of an image, for others to import
+ * slotpool_export() - return an image as a file, for other clients to import
  * @pool: a handle
  * @image: an image
  *
@@ -305,11 +316,11 @@ int slotpool_image_slot(struct slotpool *pool, uint32_t slot, uint32_t *image,
 int slotpool_export(struct slotpool *pool, uint32_t image);
 
 /**
- * slotpool_import() - get a handle of an image that somebody exported
+ * slotpool_import() - get a handle of an exported image
  * @pool: a handle
- * @fd: the image's file descriptor; it stays the caller's
- * @image: where the image's handle goes
- * @length: where its length goes, or NULL
+ * @fd: the image's file descriptor, which the caller still has to close
+ * @image: returns the image's handle
+ * @length: returns the length of the image in bytes; may be NULL
  *
  * Return: 0 or a negative errno value of SLOTPOOL_IMPORT.
  */
@@ -317,21 +328,21 @@ int slotpool_import(struct slotpool *pool, int fd, uint32_t *image,
 		    uint64_t *length);
 
 /**
- * slotpool_release() - give an image up
+ * slotpool_release() - release a handle of an image
  * @pool: a handle
- * @image: an image; to be released as often as it was made or imported
+ * @image: an image; each creation and each import needs a release of its own
  *
- * Return: how many idle slots were purged, or a negative errno value of
+ * Return: the number of idle slots purged, or a negative errno value of
  * SLOTPOOL_RELEASE.
  */
 int slotpool_release(struct slotpool *pool, uint32_t image);
 
 /**
- * slotpool_seal() - do without commands that are not needed any more
+ * slotpool_seal() - seal off the commands that the handle no longer needs
  * @pool: a handle
  * @flags: enum slotpool_seal_flags
- * @commands: SLOTPOOL_SEAL_KEEP() of those that are
- * @left: where the commands go that are left, or NULL
+ * @commands: SLOTPOOL_SEAL_KEEP() of every command to keep
+ * @left: returns the commands that are left; may be NULL
  *
  * Return: 0 or a negative errno value of SLOTPOOL_SEAL.
  */

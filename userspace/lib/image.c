@@ -1,41 +1,41 @@
 // SPDX-License-Identifier: MIT
 /*
- * The commands about images.
+ * Commands on images.
  */
 #include "internal.h"
 
-static int make_image(struct slotpool *pool, struct slotpool_image_args make, uint32_t *image,
-		      uint64_t *stored)
+static int create_image(struct slotpool *pool, struct slotpool_image_args args, uint32_t *image,
+			uint64_t *stored)
 {
 	int ret;
 
-	make.size = sizeof(make);
-	ret = command(pool, SLOTPOOL_IMAGE, &make);
+	args.size = sizeof(args);
+	ret = command(pool, SLOTPOOL_IMAGE, &args);
 	if (ret)
 		return ret;
-	*image = make.image;
+	*image = args.image;
 	if (stored)
-		*stored = make.stored;
+		*stored = args.stored;
 	return 0;
 }
 
 int slotpool_image_memory(struct slotpool *pool, const struct slotpool_image_range *ranges,
 			  uint32_t nr_ranges, uint64_t length, uint32_t *image, uint64_t *stored)
 {
-	struct slotpool_image_args make = {
+	struct slotpool_image_args args = {
 		.flags = SLOTPOOL_IMAGE_MEMORY,
 		.length = length,
 		.ranges = (uintptr_t)ranges,
 		.nr_ranges = nr_ranges,
 	};
 
-	return make_image(pool, make, image, stored);
+	return create_image(pool, args, image, stored);
 }
 
 int slotpool_image_file(struct slotpool *pool, int fd, const struct slotpool_file_range *range,
 			uint64_t length, uint32_t *image, uint64_t *stored)
 {
-	struct slotpool_image_args make = {
+	struct slotpool_image_args args = {
 		.flags = SLOTPOOL_IMAGE_FILE,
 		.length = length,
 		.offset = range->image_offset,
@@ -44,17 +44,17 @@ int slotpool_image_file(struct slotpool *pool, int fd, const struct slotpool_fil
 		.fd = fd,
 	};
 
-	return make_image(pool, make, image, stored);
+	return create_image(pool, args, image, stored);
 }
 
 int slotpool_image_slot(struct slotpool *pool, uint32_t slot, uint32_t *image, uint64_t *stored)
 {
-	struct slotpool_image_args make = {
+	struct slotpool_image_args args = {
 		.flags = SLOTPOOL_IMAGE_SLOT,
 		.slot = slot,
 	};
 
-	return make_image(pool, make, image, stored);
+	return create_image(pool, args, image, stored);
 }
 
 int slotpool_export(struct slotpool *pool, uint32_t image)

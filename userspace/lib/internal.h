@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the files of the library share. Everything is hidden from users but
- * what the public header declares.
+ * Declarations that the files of the library share. Only the functions of the
+ * public header are exported.
  *
- * The public functions put arguments together as <linux/slotpool.h> has them,
- * and hand them to a backend: kernel.c passes them on to the module, user.c and
- * the user_*.c below it do the same in user space.
+ * The public functions build the arguments of <linux/slotpool.h> and pass them
+ * to a backend: kernel.c calls the module; user.c and the user_*.c below it run
+ * the commands in user space.
  */
 #ifndef SLOTPOOL_INTERNAL_H
 #define SLOTPOOL_INTERNAL_H
@@ -21,16 +21,17 @@
 #pragma GCC visibility pop
 
 /**
- * struct backend - who does what the public functions ask for
- * @name: what slotpool_backend() says
- * @command: a command of <linux/slotpool.h>; returns 0 or a negative errno
- *	value. The module's is an ioctl, and has none here: what calls it is to
- *	cost as little as can be.
- * @map: put slots into a range of address space that is reserved for them and
- *	inaccessible; returns 0 or a negative errno value, and gives the range up
- *	then
- * @unmap: give that range up, in the process that mapped it
- * @close: undo opening, with nothing mapped; slots are the backend's to free
+ * struct backend - the operations behind the public functions
+ * @name: Return the string of slotpool_backend().
+ * @command: Run a command of <linux/slotpool.h>. Return 0 or a negative errno
+ *	value. NULL for the module: command() makes its ioctl directly, to save
+ *	the indirect call.
+ * @map: Map slots into an inaccessible range of address space that the caller
+ *	reserved for them. Return 0 or a negative errno value; unmap the range
+ *	on failure.
+ * @unmap: Unmap that range. Only called in the process that mapped it.
+ * @close: Undo the opening, and free the client's slots. Called with nothing
+ *	mapped.
  */
 struct backend {
 	const char *(*name)(const struct slotpool *pool);
@@ -44,24 +45,24 @@ struct user_client;
 
 struct slotpool {
 	const struct backend *backend;
-	int fd; /* kernel.c's, negative with another backend */
-	struct user_client *client; /* user.c's */
+	int fd; /* of kernel.c, negative with the other backend */
+	struct user_client *client; /* of user.c */
 	struct slotpool_info_args info;
-	char *base; /* of slot first, NULL when nothing is mapped */
+	char *base; /* address of slot first, NULL if nothing is mapped */
 	uint32_t first, count;
 	pid_t mapped_by; /* a child inherits the handle, but not the mapping */
 };
 
-/* Both set what is theirs in @pool; they return 0 or a negative errno value. */
+/* Set the backend of @pool and its data. Return 0 or a negative errno value. */
 int kernel_open(struct slotpool *pool, const char *path);
 int user_open(struct slotpool *pool);
 
-/* No command is ever interrupted, so none is tried again. */
+/* Commands are never interrupted, so there is no retry on EINTR. */
 static inline int command(struct slotpool *pool, unsigned long request, void *argument)
 {
 	if (pool->fd < 0)
 		return pool->backend->command(pool, request, argument);
-	/* As ioctl(), which takes a list of arguments apart before. */
+	/* Not ioctl(): it is variadic, and unpacks its arguments first. */
 	return syscall(SYS_ioctl, pool->fd, request, argument) ? -errno : 0;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The backend that is the module.
+ * The kernel backend: the device of the module.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -10,8 +10,9 @@
 #include "internal.h"
 
 /*
- * Threads that touch cold memory of the same VMA share its lock, so more
- * chunks are better; but a process may have only 65530 VMAs by default.
+ * Each chunk is a VMA. Threads that touch cold memory of the same VMA contend
+ * for its lock, which asks for many chunks; a process may have only 65530 VMAs
+ * by default, which asks for few.
  */
 #define MAX_CHUNKS 64
 

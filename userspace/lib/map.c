@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The mapping of a range of slots.
+ * Mapping a range of slots.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -22,7 +22,10 @@ int slotpool_map(struct slotpool *pool, uint32_t first, uint32_t count)
 	if (__builtin_mul_overflow(pool->info.slot_stride, count, &length))
 		return -ENOMEM;
 
-	/* Nobody else's mapping can come between its parts. */
+	/*
+	 * Reserve the range first: the backend maps it in parts, and no other
+	 * mapping of the process must get in between.
+	 */
 	base = mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (base == MAP_FAILED)
 		return -errno;
@@ -42,7 +45,7 @@ void slotpool_unmap(struct slotpool *pool)
 	if (!pool->base)
 		return;
 
-	/* In a child the addresses may be somebody else's by now. */
+	/* In a child of fork() another mapping may occupy the addresses. */
 	if (pool->mapped_by == getpid())
 		pool->backend->unmap(pool);
 	pool->base = NULL;

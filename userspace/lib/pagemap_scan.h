@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * PAGEMAP_SCAN as <linux/fs.h> has it from Linux 6.7 on, under names of our own so
- * that the two can be included together. The kernel's documentation is
- * Documentation/admin-guide/mm/pagemap.rst.
+ * PAGEMAP_SCAN of Linux 6.7, for builds with older kernel headers. The names
+ * differ from those of <linux/fs.h>, which a file may include as well. The
+ * kernel's documentation is Documentation/admin-guide/mm/pagemap.rst.
  */
 #ifndef SLOTPOOL_PAGEMAP_SCAN_H
 #define SLOTPOOL_PAGEMAP_SCAN_H
@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <sys/ioctl.h>
 
-/* struct page_region: neighbouring pages of the same categories */
+/* struct page_region: adjacent pages of the same categories */
 struct scan_region {
 	uint64_t start, end;
 	uint64_t categories;
@@ -26,10 +26,10 @@ struct scan {
 	uint64_t inverted, all_of, any_of, returned;
 };
 
-/* PAGEMAP_SCAN, of /proc/PID/pagemap; returns the number of regions */
+/* PAGEMAP_SCAN, an ioctl of /proc/PID/pagemap; returns the number of regions */
 #define SCAN _IOWR('f', 16, struct scan)
 
-/* PAGE_IS_WRITTEN and so on: categories of pages */
+/* PAGE_IS_WRITTEN etc.: categories of pages */
 enum {
 	SCAN_WRITTEN = 1 << 1,
 	SCAN_FILE = 1 << 2,

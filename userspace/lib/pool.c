@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * An open pool: which backend, open, close, geometry.
+ * A handle of a pool: choose the backend, open, close, query, seal.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -14,7 +14,7 @@ uint32_t slotpool_version(void)
 	return SLOTPOOL_VERSION;
 }
 
-/* Whether a device isn't there, as opposed to not being usable */
+/* Return whether the device doesn't exist, as opposed to being unusable. */
 static bool is_absent(int error)
 {
 	return error == -ENOENT || error == -ENXIO || error == -ENODEV;

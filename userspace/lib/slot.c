@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The commands about slots.
+ * Commands on slots.
  */
 #include "internal.h"
 
@@ -54,41 +54,41 @@ int slotpool_resize(struct slotpool *pool, uint32_t slot, uint32_t flags, uint64
 	return ret;
 }
 
-static int purge_slots(struct slotpool *pool, struct slotpool_purge_args purge)
+static int purge(struct slotpool *pool, struct slotpool_purge_args args)
 {
 	int ret;
 
-	purge.size = sizeof(purge);
-	ret = command(pool, SLOTPOOL_PURGE, &purge);
-	return ret ? ret : (int)purge.purged;
+	args.size = sizeof(args);
+	ret = command(pool, SLOTPOOL_PURGE, &args);
+	return ret ? ret : (int)args.purged;
 }
 
 int slotpool_purge(struct slotpool *pool)
 {
-	struct slotpool_purge_args all = { .flags = 0 };
+	struct slotpool_purge_args args = { .flags = 0 };
 
-	return purge_slots(pool, all);
+	return purge(pool, args);
 }
 
 int slotpool_purge_key(struct slotpool *pool, uint64_t key)
 {
-	struct slotpool_purge_args some = { .flags = SLOTPOOL_PURGE_KEY, .key = key };
+	struct slotpool_purge_args args = { .flags = SLOTPOOL_PURGE_KEY, .key = key };
 
-	return purge_slots(pool, some);
+	return purge(pool, args);
 }
 
 int slotpool_purge_slot(struct slotpool *pool, uint32_t slot)
 {
-	struct slotpool_purge_args one = { .flags = SLOTPOOL_PURGE_SLOT, .slot = slot };
+	struct slotpool_purge_args args = { .flags = SLOTPOOL_PURGE_SLOT, .slot = slot };
 
-	return purge_slots(pool, one);
+	return purge(pool, args);
 }
 
 int slotpool_purge_image(struct slotpool *pool, uint32_t image)
 {
-	struct slotpool_purge_args some = { .flags = SLOTPOOL_PURGE_IMAGE, .image = image };
+	struct slotpool_purge_args args = { .flags = SLOTPOOL_PURGE_IMAGE, .image = image };
 
-	return purge_slots(pool, some);
+	return purge(pool, args);
 }
 
 int slotpool_list(struct slotpool *pool, uint32_t *first, struct slotpool_list_entry *entries,
