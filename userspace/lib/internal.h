@@ -35,7 +35,7 @@
  */
 struct backend {
 	const char *(*name)(const struct slotpool *pool);
-	int (*command)(struct slotpool *pool, unsigned long request, void *argument);
+	int (*command)(struct slotpool *pool, unsigned long request, void *args);
 	int (*map)(struct slotpool *pool, char *base, uint32_t first, uint32_t count);
 	void (*unmap)(struct slotpool *pool);
 	void (*close)(struct slotpool *pool);
@@ -58,12 +58,12 @@ int kernel_open(struct slotpool *pool, const char *path);
 int user_open(struct slotpool *pool);
 
 /* Commands are never interrupted, so there is no retry on EINTR. */
-static inline int command(struct slotpool *pool, unsigned long request, void *argument)
+static inline int command(struct slotpool *pool, unsigned long request, void *args)
 {
 	if (pool->fd < 0)
-		return pool->backend->command(pool, request, argument);
+		return pool->backend->command(pool, request, args);
 	/* Not ioctl(): it is variadic, and unpacks its arguments first. */
-	return syscall(SYS_ioctl, pool->fd, request, argument) ? -errno : 0;
+	return syscall(SYS_ioctl, pool->fd, request, args) ? -errno : 0;
 }
 
 #endif /* SLOTPOOL_INTERNAL_H */

@@ -16,12 +16,12 @@
 
 #include "user.h"
 
-static pthread_mutex_t current_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct user_pool *current;
+static pthread_mutex_t process_pool_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct user_pool *process_pool;
 
 static bool is_aligned(const struct user_client *client, uint64_t size)
 {
-	return size % client->pool->memory.page_size == 0;
+	return size % client->pool->shared.page_size == 0;
 }
 
 static int check_slot(const struct user_client *client, uint32_t slot)
@@ -54,7 +54,7 @@ static int run_info(struct user_client *client, struct slotpool_info_args *info)
 		.max_unused_warm_slots = config->max_unused_warm_slots,
 		.nr_slots = config->nr_slots,
 		.nr_shards = 1,
-		.page_size = client->pool->memory.page_size,
+		.page_size = client->pool->shared.page_size,
 		.max_unused_warm_bytes = config->max_unused_warm_bytes,
 		.max_image_bytes = config->max_image_bytes,
 		.max_client_image_bytes = config->max_client_image_bytes,
@@ -84,7 +84,7 @@ static int check_alloc(const struct user_client *client, const struct slotpool_a
 static int run_alloc(struct user_client *client, struct slotpool_alloc_args *alloc)
 {
 	const struct user_config *config = &client->pool->config;
-	struct user_images *images = &client->pool->memory.images;
+	struct user_images *images = &client->pool->shared.images;
 	struct user_request request = {
 		.exact = alloc->flags & SLOTPOOL_ALLOC_EXACT,
 		.has_key = alloc->flags & SLOTPOOL_ALLOC_KEY,
@@ -98,7 +98,7 @@ static int run_alloc(struct user_client *client, struct slotpool_alloc_args *all
 	if (ret)
 		return ret;
 	if (alloc->flags & SLOTPOOL_ALLOC_IMAGE) {
-		request.image = user_handle_get(images, &client->images, alloc->image);
+		request.image = user_handle_get(images, &client->handles, alloc->image);
 		if (!request.image)
 			return -ENOENT;
 		request.limit = request.image->length;
@@ -156,7 +156,7 @@ static int run_resize(struct user_client *client, struct slotpool_resize_args *r
 
 static int run_purge(struct user_client *client, struct slotpool_purge_args *purge)
 {
-	struct user_images *images = &client->pool->memory.images;
+	struct user_images *images = &client->pool->shared.images;
 	struct user_image *image;
 	int ret;
 
@@ -169,7 +169,7 @@ static int run_purge(struct user_client *client, struct slotpool_purge_args *pur
 		purge->purged = 1;
 		return ret ? ret : user_pool_purge_slot(client, purge->slot);
 	case SLOTPOOL_PURGE_IMAGE:
-		image = user_handle_get(images, &client->images, purge->image);
+		image = user_handle_get(images, &client->handles, purge->image);
 		if (!image)
 			return -ENOENT;
 		purge->purged = user_pool_purge_image(client, image);
@@ -245,122 +245,122 @@ static int write_range(int fd, const struct slotpool_image_range *range)
 	return 0;
 }
 
-static int image_of_memory(struct user_client *client, const struct slotpool_image_args *argument,
+static int image_of_memory(struct user_client *client, const struct slotpool_image_args *args,
 			   struct user_image **imagep)
 {
-	size_t size = argument->nr_ranges * sizeof(struct slotpool_image_range);
+	size_t size = args->nr_ranges * sizeof(struct slotpool_image_range);
 	struct slotpool_image_range *ranges;
 	int fd = -1, ret;
 
-	if (argument->nr_ranges > SLOTPOOL_IMAGE_MAX_RANGES)
+	if (args->nr_ranges > SLOTPOOL_IMAGE_MAX_RANGES)
 		return -EINVAL;
 	ranges = malloc(size + 1);
 	if (!ranges)
 		return -ENOMEM;
 	if (size)
-		memcpy(ranges, (void *)(uintptr_t)argument->ranges, size);
-	ret = check_ranges(ranges, argument->nr_ranges, argument->length);
+		memcpy(ranges, (void *)(uintptr_t)args->ranges, size);
+	ret = check_ranges(ranges, args->nr_ranges, args->length);
 	if (!ret) {
-		fd = user_image_begin(argument->length);
+		fd = user_image_begin(args->length);
 		ret = fd < 0 ? fd : 0;
 	}
-	for (uint32_t i = 0; !ret && i < argument->nr_ranges; i++)
+	for (uint32_t i = 0; !ret && i < args->nr_ranges; i++)
 		ret = write_range(fd, &ranges[i]);
 	free(ranges);
 	if (!ret)
-		return user_image_finish(&client->pool->memory.images, client->domain, fd, imagep);
+		return user_image_finish(&client->pool->shared.images, client->domain, fd, imagep);
 	if (fd >= 0)
 		close(fd);
 	return ret;
 }
 
-static int copy_file(int to, const struct slotpool_image_args *argument)
+static int copy_file(int to, const struct slotpool_image_args *args)
 {
 	char buffer[16384];
 	uint64_t done = 0;
 
-	while (done < argument->file_length) {
-		uint64_t left = argument->file_length - done;
-		ssize_t count = pread(argument->fd, buffer,
+	while (done < args->file_length) {
+		uint64_t left = args->file_length - done;
+		ssize_t count = pread(args->fd, buffer,
 				      left < sizeof(buffer) ? left : sizeof(buffer),
-				      (off_t)(argument->file_offset + done));
+				      (off_t)(args->file_offset + done));
 
 		if (!count)
 			return -ENODATA;
 		if (count < 0)
 			return errno == EBADF ? -EBADF : -EIO;
-		if (pwrite(to, buffer, count, (off_t)(argument->offset + done)) != count)
+		if (pwrite(to, buffer, count, (off_t)(args->offset + done)) != count)
 			return -ENOMEM;
 		done += count;
 	}
 	return 0;
 }
 
-static int image_of_file(struct user_client *client, const struct slotpool_image_args *argument,
+static int image_of_file(struct user_client *client, const struct slotpool_image_args *args,
 			 struct user_image **imagep)
 {
 	struct stat stat;
 	int fd, ret;
 
-	if (argument->offset > argument->length ||
-	    argument->file_length > argument->length - argument->offset)
+	if (args->offset > args->length ||
+	    args->file_length > args->length - args->offset)
 		return -EINVAL;
-	if (argument->file_offset > INT64_MAX ||
-	    argument->file_length > INT64_MAX - argument->file_offset)
+	if (args->file_offset > INT64_MAX ||
+	    args->file_length > INT64_MAX - args->file_offset)
 		return -EINVAL;
-	if (fstat(argument->fd, &stat) || pread(argument->fd, NULL, 0, 0) < 0)
+	if (fstat(args->fd, &stat) || pread(args->fd, NULL, 0, 0) < 0)
 		return errno == EBADF ? -EBADF : -EINVAL;
 	if (!S_ISREG(stat.st_mode))
 		return -EINVAL;
 
-	fd = user_image_begin(argument->length);
+	fd = user_image_begin(args->length);
 	if (fd < 0)
 		return fd;
-	ret = copy_file(fd, argument);
+	ret = copy_file(fd, args);
 	if (!ret)
-		return user_image_finish(&client->pool->memory.images, client->domain, fd, imagep);
+		return user_image_finish(&client->pool->shared.images, client->domain, fd, imagep);
 	close(fd);
 	return ret;
 }
 
-static int image_of_slot(struct user_client *client, const struct slotpool_image_args *argument,
+static int image_of_slot(struct user_client *client, const struct slotpool_image_args *args,
 			 struct user_image **imagep)
 {
-	int ret = check_slot(client, argument->slot);
+	int ret = check_slot(client, args->slot);
 
-	return ret ? ret : user_pool_snapshot(client, argument->slot, imagep);
+	return ret ? ret : user_pool_snapshot(client, args->slot, imagep);
 }
 
-static int run_image(struct user_client *client, struct slotpool_image_args *argument)
+static int run_image(struct user_client *client, struct slotpool_image_args *args)
 {
-	struct user_images *images = &client->pool->memory.images;
+	struct user_images *images = &client->pool->shared.images;
 	struct user_image *image;
 	int ret;
 
-	if (!is_aligned(client, argument->length) ||
-	    argument->length > client->pool->config.slot_size)
+	if (!is_aligned(client, args->length) ||
+	    args->length > client->pool->config.slot_size)
 		return -EINVAL;
-	if (argument->flags == SLOTPOOL_IMAGE_MEMORY)
-		ret = image_of_memory(client, argument, &image);
-	else if (argument->flags == SLOTPOOL_IMAGE_FILE)
-		ret = image_of_file(client, argument, &image);
+	if (args->flags == SLOTPOOL_IMAGE_MEMORY)
+		ret = image_of_memory(client, args, &image);
+	else if (args->flags == SLOTPOOL_IMAGE_FILE)
+		ret = image_of_file(client, args, &image);
 	else
-		ret = image_of_slot(client, argument, &image);
+		ret = image_of_slot(client, args, &image);
 	if (ret)
 		return ret;
 
-	ret = user_handle_add(images, &client->images, image);
-	argument->image = image->id;
-	argument->length = image->length;
-	argument->stored = image->nr_stored * images->page_size;
+	ret = user_handle_add(images, &client->handles, image);
+	args->image = image->id;
+	args->length = image->length;
+	args->stored = image->nr_stored * images->page_size;
 	user_image_put(images, image);
 	return ret;
 }
 
 static int run_export(struct user_client *client, struct slotpool_export_args *export)
 {
-	struct user_images *images = &client->pool->memory.images;
-	struct user_image *image = user_handle_get(images, &client->images, export->image);
+	struct user_images *images = &client->pool->shared.images;
+	struct user_image *image = user_handle_get(images, &client->handles, export->image);
 	int ret = 0;
 
 	if (!image)
@@ -374,13 +374,13 @@ static int run_export(struct user_client *client, struct slotpool_export_args *e
 
 static int run_import(struct user_client *client, struct slotpool_import_args *import)
 {
-	struct user_images *images = &client->pool->memory.images;
+	struct user_images *images = &client->pool->shared.images;
 	struct user_image *image;
 	int ret = user_image_import(images, import->fd, client->pool->config.slot_size, &image);
 
 	if (ret)
 		return ret;
-	ret = user_handle_add(images, &client->images, image);
+	ret = user_handle_add(images, &client->handles, image);
 	import->image = image->id;
 	import->length = image->length;
 	user_image_put(images, image);
@@ -389,11 +389,11 @@ static int run_import(struct user_client *client, struct slotpool_import_args *i
 
 static int run_release(struct user_client *client, struct slotpool_release_args *release)
 {
-	struct user_images *images = &client->pool->memory.images;
+	struct user_images *images = &client->pool->shared.images;
 	struct user_image *image;
 	bool last;
 
-	image = user_handle_remove(images, &client->images, release->image, &last);
+	image = user_handle_remove(images, &client->handles, release->image, &last);
 	if (!image)
 		return -ENOENT;
 	release->purged = last ? user_pool_purge_image(client, image) : 0;
@@ -420,7 +420,7 @@ static bool is_alive(const struct user_pool *pool)
 	return *pool->alive;
 }
 
-static int user_command(struct slotpool *pool, unsigned long request, void *argument)
+static int user_command(struct slotpool *pool, unsigned long request, void *args)
 {
 	struct user_client *client = pool->client;
 
@@ -432,31 +432,31 @@ static int user_command(struct slotpool *pool, unsigned long request, void *argu
 
 	switch (request) {
 	case SLOTPOOL_INFO:
-		return run_info(client, argument);
+		return run_info(client, args);
 	case SLOTPOOL_ALLOC:
-		return run_alloc(client, argument);
+		return run_alloc(client, args);
 	case SLOTPOOL_RESET:
-		return run_reset(client, argument);
+		return run_reset(client, args);
 	case SLOTPOOL_FREE:
-		return run_free(client, argument);
+		return run_free(client, args);
 	case SLOTPOOL_RESIZE:
-		return run_resize(client, argument);
+		return run_resize(client, args);
 	case SLOTPOOL_PURGE:
-		return run_purge(client, argument);
+		return run_purge(client, args);
 	case SLOTPOOL_LIST:
-		return run_list(client, argument);
+		return run_list(client, args);
 	case SLOTPOOL_STAT:
-		return run_stat(client, argument);
+		return run_stat(client, args);
 	case SLOTPOOL_IMAGE:
-		return run_image(client, argument);
+		return run_image(client, args);
 	case SLOTPOOL_EXPORT:
-		return run_export(client, argument);
+		return run_export(client, args);
 	case SLOTPOOL_IMPORT:
-		return run_import(client, argument);
+		return run_import(client, args);
 	case SLOTPOOL_RELEASE:
-		return run_release(client, argument);
+		return run_release(client, args);
 	case SLOTPOOL_SEAL:
-		return run_seal(client, argument);
+		return run_seal(client, args);
 	default:
 		return -ENOTTY;
 	}
@@ -464,7 +464,7 @@ static int user_command(struct slotpool *pool, unsigned long request, void *argu
 
 static const char *user_name(const struct slotpool *pool)
 {
-	return pool->client->pool->memory.scans ? "user, PAGEMAP_SCAN" : "user, madvise";
+	return pool->client->pool->shared.scans ? "user, PAGEMAP_SCAN" : "user, madvise";
 }
 
 static int user_map(struct slotpool *pool, char *base, uint32_t first, uint32_t count)
@@ -486,19 +486,19 @@ static void user_unmap(struct slotpool *pool)
 static void user_close(struct slotpool *pool)
 {
 	struct user_client *client = pool->client;
-	struct user_pool *parent = client->pool;
+	struct user_pool *user_pool = client->pool;
 
-	if (is_alive(parent)) {
-		pthread_mutex_lock(&current_lock);
+	if (is_alive(user_pool)) {
+		pthread_mutex_lock(&process_pool_lock);
 		user_client_release(client);
-		if (!parent->nr_clients) {
-			current = NULL;
-			user_pool_destroy(parent);
+		if (!user_pool->nr_clients) {
+			process_pool = NULL;
+			user_pool_destroy(user_pool);
 		}
-		pthread_mutex_unlock(&current_lock);
+		pthread_mutex_unlock(&process_pool_lock);
 	} else {
 		/* All else is as a thread of the parent has left it. */
-		user_images_forget(&parent->memory.images);
+		user_images_forget(&user_pool->shared.images);
 	}
 	free(client);
 }
@@ -511,18 +511,18 @@ static const struct backend user_backend = {
 	.close = user_close,
 };
 
-/* Has @current be a pool of this process. */
-static int enter_pool(void)
+/* Has @process_pool be a pool of this process. */
+static int ensure_process_pool(void)
 {
 	uint64_t page_size = sysconf(_SC_PAGESIZE);
 	struct user_config config;
 	int ret;
 
-	if (current && is_alive(current))
+	if (process_pool && is_alive(process_pool))
 		return 0;
 	ret = user_config_read(&config, secure_getenv("SLOTPOOL_USER_POOL"), page_size);
 	/* In a child the parent's goes on to be what its handles refer to. */
-	return ret ? ret : user_pool_create(&config, page_size, &current);
+	return ret ? ret : user_pool_create(&config, page_size, &process_pool);
 }
 
 int user_open(struct slotpool *pool)
@@ -532,11 +532,11 @@ int user_open(struct slotpool *pool)
 
 	if (!client)
 		return -ENOMEM;
-	pthread_mutex_lock(&current_lock);
-	ret = enter_pool();
+	pthread_mutex_lock(&process_pool_lock);
+	ret = ensure_process_pool();
 	if (!ret)
-		user_client_init(current, client);
-	pthread_mutex_unlock(&current_lock);
+		user_client_init(process_pool, client);
+	pthread_mutex_unlock(&process_pool_lock);
 	if (ret) {
 		free(client);
 		return ret;

@@ -135,7 +135,7 @@ int user_image_begin(uint64_t length);
 int user_image_finish(struct user_images *images, uint64_t maker, int fd,
 		      struct user_image **imagep);
 /* Pages of the images that a client made. For this the lock is held. */
-uint64_t user_images_made(const struct user_images *images, uint64_t maker);
+uint64_t user_images_client_pages(const struct user_images *images, uint64_t maker);
 /* The image that another process, or this one, has exported. */
 int user_image_import(struct user_images *images, int fd, uint64_t max_length,
 		      struct user_image **imagep);
@@ -187,10 +187,10 @@ struct user_slot {
 };
 
 /**
- * struct user_memory - what slots need of their pool
+ * struct user_shared - what slots need of their pool
  * @scans: resets look for what was written; else they overwrite what is lowest
  */
-struct user_memory {
+struct user_shared {
 	uint64_t page_size, slot_size;
 	bool strict, scans;
 	struct user_pagemap pagemap;
@@ -203,34 +203,34 @@ struct user_memory {
  * Maps a slot to a range that is reserved for it, or moves it there. Returns 0
  * or -errno; then the range may have become anything.
  */
-int user_slot_map(const struct user_memory *memory, struct user_slot *slot, char *address);
+int user_slot_map(const struct user_shared *shared, struct user_slot *slot, char *address);
 /* The client gives the range up. Returns whether the slot keeps its part of it. */
 bool user_slot_unmap(struct user_slot *slot);
 /*
  * Gives back what the slot has, and all that it refers to. Returns false if that
  * can't be done: then nobody must ever get the slot.
  */
-bool user_slot_empty(struct user_memory *memory, struct user_slot *slot);
+bool user_slot_empty(struct user_shared *shared, struct user_slot *slot);
 
 /*
  * Gives the slot to the client that it belongs to. @address is where it goes if
  * it isn't mapped yet, or NULL. Returns 0 or -errno.
  */
-int user_slot_begin(const struct user_memory *memory, struct user_slot *slot, char *address,
+int user_slot_begin(const struct user_shared *shared, struct user_slot *slot, char *address,
 		    uint64_t limit);
 int user_slot_resize(struct user_slot *slot, uint64_t limit);
 /*
  * Makes the slot its image again. Returns -ENOMEM if all is reset but the limit,
  * because the process has too many mappings; else 0.
  */
-int user_slot_reset(const struct user_memory *memory, struct user_slot *slot);
+int user_slot_reset(const struct user_shared *shared, struct user_slot *slot);
 /* The same where it is nobody's any more. */
-void user_slot_vacate(const struct user_memory *memory, struct user_slot *slot);
+void user_slot_end(const struct user_shared *shared, struct user_slot *slot);
 
 /* Bytes that it holds now, found out the slow way */
-uint64_t user_slot_count(const struct user_memory *memory, struct user_slot *slot);
+uint64_t user_slot_count(const struct user_shared *shared, struct user_slot *slot);
 /* Writes it to a new image's file. Returns 0 or -errno. */
-int user_slot_save(const struct user_memory *memory, struct user_slot *slot, int fd);
+int user_slot_save(const struct user_shared *shared, struct user_slot *slot, int fd);
 
 /* ---- user_pool.c: which slot, and budgets ---- */
 
@@ -246,7 +246,7 @@ int user_slot_save(const struct user_memory *memory, struct user_slot *slot, int
 struct user_client {
 	struct user_pool *pool;
 	atomic_uint_least64_t sealed;
-	struct user_handles images;
+	struct user_handles handles;
 	uint64_t domain;
 	char *base;
 	uint32_t first, count;
@@ -266,7 +266,7 @@ struct user_counters {
  */
 struct user_pool {
 	struct user_config config;
-	struct user_memory memory;
+	struct user_shared shared;
 	volatile char *alive;
 	struct user_slot *slots;
 	struct policy_node *nodes;

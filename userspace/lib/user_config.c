@@ -15,22 +15,22 @@
 #define MAX_SLOTS 16777216
 
 /* What the module has, and user space has one value of or no use for */
-struct user_foreign {
+struct module_parameters {
 	uint64_t nr_shards, reserve_pages, max_decay_samples;
 	uint64_t overcommit, max_client_pages;
 };
 
 struct parameters {
 	struct user_config config;
-	struct user_foreign foreign;
+	struct module_parameters module_only;
 };
 
-struct known {
+struct known_parameter {
 	const char *name;
 	size_t offset;
 };
 
-static const struct known known[] = {
+static const struct known_parameter known_parameters[] = {
 	{ "nr_slots", offsetof(struct parameters, config.nr_slots) },
 	{ "slot_size", offsetof(struct parameters, config.slot_size) },
 	{ "slot_stride", offsetof(struct parameters, config.slot_stride) },
@@ -42,11 +42,11 @@ static const struct known known[] = {
 	{ "max_pool_image_bytes", offsetof(struct parameters, config.max_pool_image_bytes) },
 	{ "strict", offsetof(struct parameters, config.strict) },
 	{ "reset", offsetof(struct parameters, config.reset) },
-	{ "nr_shards", offsetof(struct parameters, foreign.nr_shards) },
-	{ "reserve_pages", offsetof(struct parameters, foreign.reserve_pages) },
-	{ "max_decay_samples", offsetof(struct parameters, foreign.max_decay_samples) },
-	{ "overcommit", offsetof(struct parameters, foreign.overcommit) },
-	{ "max_client_pages", offsetof(struct parameters, foreign.max_client_pages) },
+	{ "nr_shards", offsetof(struct parameters, module_only.nr_shards) },
+	{ "reserve_pages", offsetof(struct parameters, module_only.reserve_pages) },
+	{ "max_decay_samples", offsetof(struct parameters, module_only.max_decay_samples) },
+	{ "overcommit", offsetof(struct parameters, module_only.overcommit) },
+	{ "max_client_pages", offsetof(struct parameters, module_only.max_client_pages) },
 };
 
 static const struct {
@@ -101,10 +101,10 @@ static int read_parameter(char *word, struct parameters *parameters)
 	if (!value)
 		return -EINVAL;
 	*value++ = '\0';
-	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
-		if (!strcmp(word, known[i].name))
+	for (size_t i = 0; i < sizeof(known_parameters) / sizeof(*known_parameters); i++) {
+		if (!strcmp(word, known_parameters[i].name))
 			return read_value(value,
-					  (uint64_t *)((char *)parameters + known[i].offset));
+					  (uint64_t *)((char *)parameters + known_parameters[i].offset));
 	}
 	return -EINVAL;
 }
@@ -129,7 +129,7 @@ static bool is_possible(const struct parameters *parameters, uint64_t page_size)
 	uint64_t bytes;
 
 	/* Nobody can be promised pages in user space, or kept from touching them. */
-	if (parameters->foreign.overcommit != 1 || parameters->foreign.max_client_pages)
+	if (parameters->module_only.overcommit != 1 || parameters->module_only.max_client_pages)
 		return false;
 	return config->nr_slots && config->nr_slots <= MAX_SLOTS && config->slot_size &&
 	       config->slot_stride >= config->slot_size && config->slot_size % page_size == 0 &&
@@ -149,7 +149,7 @@ int user_config_read(struct user_config *config, const char *text, uint64_t page
 			.max_unused_warm_slots = 100,
 			.max_unused_warm_bytes = UINT64_MAX,
 		},
-		.foreign = { .overcommit = true },
+		.module_only = { .overcommit = true },
 	};
 	uint64_t quarter = (uint64_t)sysconf(_SC_PHYS_PAGES) / 4 * page_size;
 	int ret = text ? read_text(text, &parameters) : 0;

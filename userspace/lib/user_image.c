@@ -139,7 +139,7 @@ static int add_image(struct user_images *images, struct user_image *image)
 	return 0;
 }
 
-uint64_t user_images_made(const struct user_images *images, uint64_t maker)
+uint64_t user_images_client_pages(const struct user_images *images, uint64_t maker)
 {
 	uint64_t nr_pages = 0;
 
@@ -156,7 +156,7 @@ static int check_bounds(const struct user_images *images, const struct user_imag
 {
 	if (image->nr_stored > images->max_pages)
 		return -EFBIG;
-	if (image->nr_stored + user_images_made(images, image->maker) > images->max_client_pages)
+	if (image->nr_stored + user_images_client_pages(images, image->maker) > images->max_client_pages)
 		return -EDQUOT;
 	return image->nr_stored + images->nr_pages > images->max_total_pages ? -ENOSPC : 0;
 }
@@ -281,7 +281,7 @@ void user_images_forget(struct user_images *images)
 	pthread_mutex_unlock(&images->lock);
 }
 
-static int make_room(struct user_handles *handles, uint32_t id)
+static int grow_handles(struct user_handles *handles, uint32_t id)
 {
 	uint32_t nr_uses = handles->nr_uses ? handles->nr_uses : 8;
 	uint32_t *uses;
@@ -305,7 +305,7 @@ int user_handle_add(struct user_images *images, struct user_handles *handles,
 	int ret;
 
 	pthread_mutex_lock(&images->lock);
-	ret = make_room(handles, image->id);
+	ret = grow_handles(handles, image->id);
 	if (!ret && !handles->uses[image->id]++) {
 		image->references++;
 		handles->nr_images++;

@@ -17,13 +17,13 @@
 /* Reads as 1, but as 0 in every process that this one forks. */
 static int make_alive(struct user_pool *pool)
 {
-	char *alive = mmap(NULL, pool->memory.page_size, PROT_READ | PROT_WRITE,
+	char *alive = mmap(NULL, pool->shared.page_size, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (alive == MAP_FAILED)
 		return -ENOMEM;
 	pool->alive = alive;
-	if (madvise(alive, pool->memory.page_size, MADV_WIPEONFORK))
+	if (madvise(alive, pool->shared.page_size, MADV_WIPEONFORK))
 		return -errno;
 	*alive = 1;
 	return 0;
@@ -50,7 +50,7 @@ static int make_policy(struct user_pool *pool)
 static void init_locks(struct user_pool *pool)
 {
 	pthread_mutex_init(&pool->lock, NULL);
-	pthread_mutex_init(&pool->memory.images.lock, NULL);
+	pthread_mutex_init(&pool->shared.images.lock, NULL);
 	for (uint32_t i = 0; i < pool->config.nr_slots; i++)
 		pthread_mutex_init(&pool->slots[i].lock, NULL);
 }
@@ -59,23 +59,23 @@ int user_pool_create(const struct user_config *config, uint64_t page_size,
 		     struct user_pool **poolp)
 {
 	struct user_pool *pool = calloc(1, sizeof(*pool));
-	struct user_memory *memory;
+	struct user_shared *shared;
 	int ret;
 
 	if (!pool)
 		return -ENOMEM;
-	memory = &pool->memory;
+	shared = &pool->shared;
 	pool->config = *config;
-	memory->page_size = page_size;
-	memory->slot_size = config->slot_size;
-	memory->strict = config->strict;
-	memory->images.page_size = page_size;
-	memory->images.max_pages = config->max_image_bytes / page_size;
-	memory->images.max_client_pages = config->max_client_image_bytes / page_size;
-	memory->images.max_total_pages = config->max_pool_image_bytes / page_size;
-	user_pagemap_open(&memory->pagemap, page_size);
-	memory->scans = memory->pagemap.scans && config->reset != USER_RESET_MADVISE;
-	ret = config->reset == USER_RESET_SCAN && !memory->scans ? -EOPNOTSUPP : 0;
+	shared->page_size = page_size;
+	shared->slot_size = config->slot_size;
+	shared->strict = config->strict;
+	shared->images.page_size = page_size;
+	shared->images.max_pages = config->max_image_bytes / page_size;
+	shared->images.max_client_pages = config->max_client_image_bytes / page_size;
+	shared->images.max_total_pages = config->max_pool_image_bytes / page_size;
+	user_pagemap_open(&shared->pagemap, page_size);
+	shared->scans = shared->pagemap.scans && config->reset != USER_RESET_MADVISE;
+	ret = config->reset == USER_RESET_SCAN && !shared->scans ? -EOPNOTSUPP : 0;
 	if (!ret)
 		ret = make_policy(pool);
 	if (!ret)
@@ -92,9 +92,9 @@ int user_pool_create(const struct user_config *config, uint64_t page_size,
 void user_pool_destroy(struct user_pool *pool)
 {
 	if (pool->alive)
-		munmap((void *)pool->alive, pool->memory.page_size);
-	user_pagemap_close(&pool->memory.pagemap);
-	free(pool->memory.images.by_id);
+		munmap((void *)pool->alive, pool->shared.page_size);
+	user_pagemap_close(&pool->shared.pagemap);
+	free(pool->shared.images.by_id);
 	free(pool->buckets);
 	free(pool->nodes);
 	free(pool->slots);
@@ -137,10 +137,10 @@ static struct user_slot *lock_owned(struct user_client *client, uint32_t index)
 }
 
 /* The caller, who holds the pool's lock, has taken the slot from the policy. */
-static void decommit(struct user_pool *pool, uint32_t index)
+static void make_cold(struct user_pool *pool, uint32_t index)
 {
 	struct user_slot *slot = lock_slot(pool, index);
-	bool empty = user_slot_empty(&pool->memory, slot);
+	bool empty = user_slot_empty(&pool->shared, slot);
 
 	unlock_slot(slot);
 	if (empty)
@@ -151,7 +151,7 @@ static void decommit(struct user_pool *pool, uint32_t index)
 static void evict(struct user_pool *pool, uint32_t index)
 {
 	pool->warm_bytes -= pool->slots[index].held;
-	decommit(pool, index);
+	make_cold(pool, index);
 }
 
 static char *slot_address(const struct user_client *client, uint32_t index)
@@ -207,10 +207,10 @@ static int assign(struct user_client *client, struct user_request *request)
 	request->kept = slot->client == client && slot->image == request->image;
 	if (!request->kept) {
 		/* No page passes between clients, none between images. */
-		if (user_slot_empty(&pool->memory, slot)) {
+		if (user_slot_empty(&pool->shared, slot)) {
 			slot->client = client;
 			slot->image = request->image;
-			user_image_get(&pool->memory.images, slot->image);
+			user_image_get(&pool->shared.images, slot->image);
 		} else {
 			ret = -ENOMEM;
 		}
@@ -219,7 +219,7 @@ static int assign(struct user_client *client, struct user_request *request)
 	slot->key = request->key;
 	slot->keep = request->keep;
 	if (!ret)
-		ret = user_slot_begin(&pool->memory, slot, slot_address(client, request->slot),
+		ret = user_slot_begin(&pool->shared, slot, slot_address(client, request->slot),
 				      request->limit);
 	unlock_slot(slot);
 	return ret;
@@ -242,7 +242,7 @@ static int try_alloc(struct user_client *client, struct user_request *request)
 	if (ret) {
 		pthread_mutex_lock(&pool->lock);
 		count_placement(&pool->counters, request->placement, -1);
-		decommit(pool, request->slot);
+		make_cold(pool, request->slot);
 		pthread_mutex_unlock(&pool->lock);
 	}
 	return ret;
@@ -265,7 +265,7 @@ int user_pool_reset(struct user_client *client, uint32_t index, __u64 *held)
 
 	if (!slot)
 		return -ENOENT;
-	ret = user_slot_reset(&client->pool->memory, slot);
+	ret = user_slot_reset(&client->pool->shared, slot);
 	*held = slot->held;
 	unlock_slot(slot);
 	return ret;
@@ -284,7 +284,7 @@ static void trim(struct user_pool *pool)
 	}
 }
 
-int user_pool_free(struct user_client *client, uint32_t index, bool cold, __u64 *held)
+int user_pool_free(struct user_client *client, uint32_t index, bool decommit, __u64 *held)
 {
 	struct user_pool *pool = client->pool;
 	struct user_slot *slot = lock_owned(client, index);
@@ -292,18 +292,18 @@ int user_pool_free(struct user_client *client, uint32_t index, bool cold, __u64 
 
 	if (!slot)
 		return -ENOENT;
-	if (!cold)
-		user_slot_vacate(&pool->memory, slot);
+	if (!decommit)
+		user_slot_end(&pool->shared, slot);
 	/* It may be too much even alone. */
-	cold = cold || slot->held > pool->config.max_unused_warm_bytes;
-	usable = !cold || user_slot_empty(&pool->memory, slot);
+	decommit = decommit || slot->held > pool->config.max_unused_warm_bytes;
+	usable = !decommit || user_slot_empty(&pool->shared, slot);
 	*held = slot->held;
 	unlock_slot(slot);
 
 	pthread_mutex_lock(&pool->lock);
-	if (cold && usable)
+	if (decommit && usable)
 		policy_put_cold(&pool->policy, index);
-	if (!cold) {
+	if (!decommit) {
 		pool->warm_bytes += *held;
 		policy_free(&pool->policy, index);
 	}
@@ -340,17 +340,17 @@ int user_pool_resize(struct user_client *client, uint32_t index, bool grow_only,
 
 int user_pool_snapshot(struct user_client *client, uint32_t index, struct user_image **imagep)
 {
-	struct user_memory *memory = &client->pool->memory;
+	struct user_shared *shared = &client->pool->shared;
 	struct user_slot *slot = lock_owned(client, index);
 	int fd, ret;
 
 	if (!slot)
 		return -ENOENT;
 	fd = user_image_begin(slot->limit);
-	ret = fd < 0 ? fd : user_slot_save(memory, slot, fd);
+	ret = fd < 0 ? fd : user_slot_save(shared, slot, fd);
 	unlock_slot(slot);
 	if (!ret)
-		return user_image_finish(&memory->images, client->domain, fd, imagep);
+		return user_image_finish(&shared->images, client->domain, fd, imagep);
 	if (fd >= 0)
 		close(fd);
 	return ret;
@@ -434,7 +434,7 @@ bool user_pool_describe(struct user_client *client, uint32_t index,
 			 (slot->image ? SLOTPOOL_LIST_IMAGE : 0),
 		.key = slot->key,
 		.limit = slot->limit,
-		.held = user_slot_count(&client->pool->memory, slot),
+		.held = user_slot_count(&client->pool->shared, slot),
 		.image = slot->image ? slot->image->id : 0,
 	};
 	unlock_slot(slot);
@@ -448,7 +448,7 @@ static void stat_slots(struct user_client *client, struct slotpool_stat_args *st
 
 	for (uint32_t i = 0; i < pool->config.nr_slots; i++) {
 		struct user_slot *slot = lock_slot(pool, i);
-		uint64_t nr_pages = user_slot_count(&pool->memory, slot) / pool->memory.page_size;
+		uint64_t nr_pages = user_slot_count(&pool->shared, slot) / pool->shared.page_size;
 
 		stat->held_pages += nr_pages;
 		if (slot->client == client)
@@ -464,7 +464,7 @@ static void stat_slots(struct user_client *client, struct slotpool_stat_args *st
 void user_pool_stat(struct user_client *client, struct slotpool_stat_args *stat)
 {
 	struct user_pool *pool = client->pool;
-	struct user_images *images = &pool->memory.images;
+	struct user_images *images = &pool->shared.images;
 
 	pthread_mutex_lock(&pool->lock);
 	stat->warm_slots = pool->policy.nr_warm;
@@ -483,8 +483,8 @@ void user_pool_stat(struct user_client *client, struct slotpool_stat_args *stat)
 	stat->images = images->nr_images;
 	stat->image_pages = images->nr_pages;
 	stat->image_charged_pages = images->nr_pages;
-	stat->client_images = client->images.nr_images;
-	stat->client_image_pages = user_images_made(images, client->domain);
+	stat->client_images = client->handles.nr_images;
+	stat->client_image_pages = user_images_client_pages(images, client->domain);
 	pthread_mutex_unlock(&images->lock);
 }
 
@@ -516,17 +516,17 @@ void user_client_release(struct user_client *client)
 		 * which finds out that there is nothing to empty.
 		 */
 		if (was_owned) {
-			decommit(pool, i);
+			make_cold(pool, i);
 		} else if (policy_take_exact(&pool->policy, i)) {
 			evict(pool, i);
 		} else {
 			slot = lock_slot(pool, i);
 			if (slot->client == client)
-				user_slot_empty(&pool->memory, slot);
+				user_slot_empty(&pool->shared, slot);
 			unlock_slot(slot);
 		}
 	}
-	user_handles_destroy(&pool->memory.images, &client->images);
+	user_handles_destroy(&pool->shared.images, &client->handles);
 	pool->nr_clients--;
 	pthread_mutex_unlock(&pool->lock);
 }
@@ -545,7 +545,7 @@ int user_client_map(struct user_client *client, char *base, uint32_t first, uint
 		struct user_slot *slot = lock_slot(pool, i);
 
 		if (slot->client == client && slot->owned)
-			ret = user_slot_map(&pool->memory, slot, slot_address(client, i));
+			ret = user_slot_map(&pool->shared, slot, slot_address(client, i));
 		unlock_slot(slot);
 	}
 	if (ret)
@@ -571,7 +571,7 @@ void user_client_unmap(struct user_client *client)
 			if (user_slot_unmap(slot)) {
 				if (address > done)
 					munmap(done, address - done);
-				done = address + pool->memory.slot_size;
+				done = address + pool->shared.slot_size;
 			}
 		}
 		unlock_slot(slot);

@@ -127,9 +127,9 @@ static void forget_range(struct user_slot *slot)
 	slot->held = 0;
 }
 
-static void unmap_hidden(const struct user_memory *memory, struct user_slot *slot)
+static void unmap_hidden(const struct user_shared *shared, struct user_slot *slot)
 {
-	munmap(slot->memory, memory->slot_size);
+	munmap(slot->memory, shared->slot_size);
 	forget_range(slot);
 }
 
@@ -143,7 +143,7 @@ static int set_up_range(struct user_slot *slot, char *address)
 	return ret ? ret : move_border(slot, slot->limit);
 }
 
-struct copy {
+struct copy_target {
 	const char *from;
 	char *to;
 	uint64_t page_size;
@@ -151,16 +151,16 @@ struct copy {
 
 static int copy_page(char *page, void *context)
 {
-	const struct copy *copy = context;
+	const struct copy_target *copy = context;
 
 	memcpy(copy->to + (page - copy->from), page, copy->page_size);
 	return 0;
 }
 
-int user_slot_map(const struct user_memory *memory, struct user_slot *slot, char *address)
+int user_slot_map(const struct user_shared *shared, struct user_slot *slot, char *address)
 {
 	struct user_slot old = *slot;
-	struct copy copy = { old.memory, address, memory->page_size };
+	struct copy_target copy = { old.memory, address, shared->page_size };
 	int ret;
 
 	forget_range(slot);
@@ -174,8 +174,8 @@ int user_slot_map(const struct user_memory *memory, struct user_slot *slot, char
 		slot->touched = old.touched;
 		return ret;
 	}
-	user_pagemap_each(&memory->pagemap, old.memory, old.touched, copy_page, &copy);
-	munmap(old.memory, memory->slot_size);
+	user_pagemap_each(&shared->pagemap, old.memory, old.touched, copy_page, &copy);
+	munmap(old.memory, shared->slot_size);
 	return 0;
 }
 
@@ -193,48 +193,48 @@ bool user_slot_unmap(struct user_slot *slot)
 	return true;
 }
 
-bool user_slot_empty(struct user_memory *memory, struct user_slot *slot)
+bool user_slot_empty(struct user_shared *shared, struct user_slot *slot)
 {
 	slot->owned = false;
 	if (slot->memory && slot->hidden)
-		unmap_hidden(memory, slot);
+		unmap_hidden(shared, slot);
 	if (slot->memory && !clear_range(slot))
 		return false;
 	forget_range(slot);
-	user_image_put(&memory->images, slot->image);
+	user_image_put(&shared->images, slot->image);
 	slot->image = NULL;
 	slot->client = NULL;
 	return true;
 }
 
 /* Has the border where the limit is, or will be, as far as the slot is mapped. */
-static int move_to(struct user_slot *slot, uint64_t limit)
+static int apply_limit(struct user_slot *slot, uint64_t limit)
 {
 	return slot->memory && !slot->hidden ? move_border(slot, limit) : 0;
 }
 
-int user_slot_begin(const struct user_memory *memory, struct user_slot *slot, char *address,
+int user_slot_begin(const struct user_shared *shared, struct user_slot *slot, char *address,
 		    uint64_t limit)
 {
 	int ret;
 
 	slot->limit = limit;
 	slot->reset_limit = limit;
-	ret = !slot->memory && address ? user_slot_map(memory, slot, address) :
-					 move_to(slot, limit);
+	ret = !slot->memory && address ? user_slot_map(shared, slot, address) :
+					 apply_limit(slot, limit);
 	slot->owned = !ret;
 	return ret;
 }
 
 int user_slot_resize(struct user_slot *slot, uint64_t limit)
 {
-	int ret = move_to(slot, limit);
+	int ret = apply_limit(slot, limit);
 
 	if (ret)
 		return ret;
 	if (slot->memory && limit < slot->limit) {
 		if (!give_back(slot, limit, slot->touched)) {
-			move_to(slot, slot->limit);
+			apply_limit(slot, slot->limit);
 			return -ENOMEM;
 		}
 		slot->touched = min(slot->touched, limit);
@@ -244,28 +244,28 @@ int user_slot_resize(struct user_slot *slot, uint64_t limit)
 	return 0;
 }
 
-static void restore_lowest(const struct user_memory *memory, struct user_slot *slot)
+static void reset_lowest(const struct user_shared *shared, struct user_slot *slot)
 {
 	uint64_t kept = min(slot->keep, slot->touched);
 	uint64_t overwritten = min(kept, slot->accessible);
 
 	overwrite(slot, 0, overwritten);
-	slot->nr_reset_pages += overwritten / memory->page_size;
+	slot->nr_reset_pages += overwritten / shared->page_size;
 	drop(slot, kept, slot->touched);
 	slot->touched = kept;
 	/* All of it has been overwritten one time or other. */
 	slot->held = kept;
 }
 
-static bool restore_written(const struct user_memory *memory, struct user_slot *slot)
+static bool reset_written(const struct user_shared *shared, struct user_slot *slot)
 {
 	struct scan_region regions[MAX_REGIONS];
 	uint64_t held = 0, looked_at;
 	char *end;
 	int nr;
 
-	nr = user_pagemap_scan(&memory->pagemap, slot->memory, slot->touched,
-			       slot->keep / memory->page_size, regions, MAX_REGIONS, &end);
+	nr = user_pagemap_scan(&shared->pagemap, slot->memory, slot->touched,
+			       slot->keep / shared->page_size, regions, MAX_REGIONS, &end);
 	if (nr < 0)
 		return false;
 	for (int i = 0; i < nr; i++) {
@@ -277,7 +277,7 @@ static bool restore_written(const struct user_memory *memory, struct user_slot *
 		if (from >= to)
 			continue;
 		overwrite(slot, from, to);
-		slot->nr_reset_pages += (to - from) / memory->page_size;
+		slot->nr_reset_pages += (to - from) / shared->page_size;
 	}
 	looked_at = end - slot->memory;
 	drop(slot, looked_at, slot->touched);
@@ -287,39 +287,39 @@ static bool restore_written(const struct user_memory *memory, struct user_slot *
 }
 
 /* Makes the slot its image again. */
-static void restore(const struct user_memory *memory, struct user_slot *slot)
+static void reset_contents(const struct user_shared *shared, struct user_slot *slot)
 {
 	if (!slot->memory)
 		return;
 	if (slot->hidden) {
-		unmap_hidden(memory, slot);
+		unmap_hidden(shared, slot);
 		return;
 	}
 	/* To overwrite a page or nothing, nobody needs to look for it first. */
-	if (memory->scans && slot->keep &&
-	    (slot->keep > memory->page_size || slot->touched > memory->page_size) &&
-	    restore_written(memory, slot))
+	if (shared->scans && slot->keep &&
+	    (slot->keep > shared->page_size || slot->touched > shared->page_size) &&
+	    reset_written(shared, slot))
 		return;
-	restore_lowest(memory, slot);
+	reset_lowest(shared, slot);
 }
 
-int user_slot_reset(const struct user_memory *memory, struct user_slot *slot)
+int user_slot_reset(const struct user_shared *shared, struct user_slot *slot)
 {
 	int ret;
 
-	restore(memory, slot);
+	reset_contents(shared, slot);
 	slot->nr_resets++;
-	ret = move_to(slot, slot->reset_limit);
+	ret = apply_limit(slot, slot->reset_limit);
 	if (!ret)
 		slot->limit = slot->reset_limit;
 	return ret;
 }
 
-void user_slot_vacate(const struct user_memory *memory, struct user_slot *slot)
+void user_slot_end(const struct user_shared *shared, struct user_slot *slot)
 {
-	restore(memory, slot);
+	reset_contents(shared, slot);
 	slot->owned = false;
-	if (memory->strict && slot->memory)
+	if (shared->strict && slot->memory)
 		move_border(slot, 0);
 }
 
@@ -330,17 +330,17 @@ static int count_page(char *page, void *context)
 	return 0;
 }
 
-uint64_t user_slot_count(const struct user_memory *memory, struct user_slot *slot)
+uint64_t user_slot_count(const struct user_shared *shared, struct user_slot *slot)
 {
 	uint64_t nr_pages = 0;
 
 	if (slot->memory)
-		user_pagemap_each(&memory->pagemap, slot->memory, slot->touched, count_page,
+		user_pagemap_each(&shared->pagemap, slot->memory, slot->touched, count_page,
 				  &nr_pages);
-	return nr_pages * memory->page_size;
+	return nr_pages * shared->page_size;
 }
 
-struct save {
+struct save_target {
 	const char *memory;
 	uint64_t page_size;
 	int fd;
@@ -363,14 +363,14 @@ static int save(int fd, const char *from, uint64_t offset, uint64_t length)
 
 static int save_page(char *page, void *context)
 {
-	const struct save *to = context;
+	const struct save_target *to = context;
 
 	return save(to->fd, page, page - to->memory, to->page_size);
 }
 
-int user_slot_save(const struct user_memory *memory, struct user_slot *slot, int fd)
+int user_slot_save(const struct user_shared *shared, struct user_slot *slot, int fd)
 {
-	struct save to = { slot->memory, memory->page_size, fd };
+	struct save_target to = { slot->memory, shared->page_size, fd };
 	int ret = 0;
 
 	if (maps_image(slot) && slot->image->first < slot->limit)
@@ -378,6 +378,6 @@ int user_slot_save(const struct user_memory *memory, struct user_slot *slot, int
 			   min(slot->image->end, slot->limit) - slot->image->first);
 	if (ret || !slot->memory)
 		return ret;
-	return user_pagemap_each(&memory->pagemap, slot->memory, min(slot->touched, slot->limit),
+	return user_pagemap_each(&shared->pagemap, slot->memory, min(slot->touched, slot->limit),
 				 save_page, &to);
 }
