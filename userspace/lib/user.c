@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * The backend in user space: a process's one pool, and the commands with the
- * checks of their arguments.
+ * The user backend: the pool of the process, and the commands with the checks of
+ * their arguments.
  *
- * A handle of slotpool_open() is a client of the pool, as an open file is one of
- * the module's. The pool begins with the first client and ends with the last.
+ * A handle of slotpool_open() is a client of the pool, as an open file is a
+ * client of the module's pool. The first client creates the pool, and the last
+ * one destroys it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +30,7 @@ static int check_slot(const struct user_client *client, uint32_t slot)
 	return slot < client->pool->config.nr_slots ? 0 : -EINVAL;
 }
 
-/* There is nothing that could be promised, as in a pool that overcommits. */
+/* Refuse every commitment: user space can't promise pages. */
 static int check_limit(const struct user_client *client, uint64_t limit, bool has_commit,
 		       uint64_t commit)
 {
@@ -207,11 +208,11 @@ static int compare_ranges(const void *a, const void *b)
 
 	if (left->offset != right->offset)
 		return left->offset < right->offset ? -1 : 1;
-	/* One without length may begin where another does. */
+	/* An empty range may begin where another one does: it sorts first. */
 	return left->length < right->length ? -1 : left->length > right->length;
 }
 
-/* Sorts ranges; they must not overlap and must lie inside the image. */
+/* Sort ranges, and check that they don't overlap and lie inside the image. */
 static int check_ranges(struct slotpool_image_range *ranges, uint32_t nr_ranges, uint64_t length)
 {
 	uint64_t end = 0;
@@ -229,7 +230,7 @@ static int check_ranges(struct slotpool_image_range *ranges, uint32_t nr_ranges,
 	return 0;
 }
 
-/* The kernel reads the memory, so that what can't be read is an error. */
+/* Let pwrite() read the memory: an unreadable range then fails with EFAULT. */
 static int write_range(int fd, const struct slotpool_image_range *range)
 {
 	uint64_t done = 0;
@@ -424,7 +425,7 @@ static int user_command(struct slotpool *pool, unsigned long request, void *args
 {
 	struct user_client *client = pool->client;
 
-	/* In a child of fork() the memory isn't there. */
+	/* A child of fork() doesn't inherit the slots' memory. */
 	if (!is_alive(client->pool))
 		return -EPERM;
 	if (client->sealed & SLOTPOOL_SEAL_KEEP(request))
@@ -497,7 +498,7 @@ static void user_close(struct slotpool *pool)
 		}
 		pthread_mutex_unlock(&process_pool_lock);
 	} else {
-		/* All else is as a thread of the parent has left it. */
+		/* Other threads of the parent may have left the rest inconsistent. */
 		user_images_forget(&user_pool->shared.images);
 	}
 	free(client);
@@ -511,7 +512,7 @@ static const struct backend user_backend = {
 	.close = user_close,
 };
 
-/* Has @process_pool be a pool of this process. */
+/* Create the pool of this process if there is none. */
 static int ensure_process_pool(void)
 {
 	uint64_t page_size = sysconf(_SC_PAGESIZE);
@@ -521,7 +522,7 @@ static int ensure_process_pool(void)
 	if (process_pool && is_alive(process_pool))
 		return 0;
 	ret = user_config_read(&config, secure_getenv("SLOTPOOL_USER_POOL"), page_size);
-	/* In a child the parent's goes on to be what its handles refer to. */
+	/* A child leaves the parent's pool alone: inherited handles refer to it. */
 	return ret ? ret : user_pool_create(&config, page_size, &process_pool);
 }
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The backend in user space: what its files share.
+ * Declarations that the files of the user backend share.
  *
- * Calls go down: user.c (commands, and the process's one pool), user_pool.c
- * (which slot, budgets), user_slot.c (contents and limits), then user_image.c,
- * user_pagemap.c and user_config.c.
+ * Calls only go down: user.c (commands, and the pool of the process),
+ * user_pool.c (placement and budgets), user_slot.c (contents and limits), then
+ * user_image.c, user_pagemap.c and user_config.c.
  *
- * Locks, outermost first: user.c's own, user_pool.lock, user_slot.lock,
+ * Locks, outermost first: process_pool_lock, user_pool.lock, user_slot.lock,
  * user_images.lock.
  */
 #ifndef SLOTPOOL_USER_H
@@ -31,7 +31,7 @@ enum user_reset {
 	USER_RESET_SCAN,
 };
 
-/* As the module's parameters of these names; sizes are in bytes. */
+/* The module's parameters of the same names; sizes are in bytes. */
 struct user_config {
 	uint64_t nr_slots;
 	uint64_t slot_size, slot_stride;
@@ -42,15 +42,18 @@ struct user_config {
 	uint64_t reset; /* enum user_reset */
 };
 
-/* @text may be NULL. Returns 0 or -EINVAL. */
+/*
+ * Read parameters from @text, which may be NULL, and set the others to their
+ * defaults. Return 0, -EINVAL or -ENOMEM.
+ */
 int user_config_read(struct user_config *config, const char *text, uint64_t page_size);
 
-/* ---- user_pagemap.c: which pages a process has written ---- */
+/* ---- user_pagemap.c: find the pages that the process has written ---- */
 
 /**
  * struct user_pagemap - the page table of this process
- * @fd: /proc/self/pagemap, negative where there is none
- * @scans: the kernel knows PAGEMAP_SCAN
+ * @fd: /proc/self/pagemap, negative if it can't be opened
+ * @scans: the kernel has PAGEMAP_SCAN
  */
 struct user_pagemap {
 	int fd;
@@ -62,16 +65,17 @@ void user_pagemap_open(struct user_pagemap *pagemap, uint64_t page_size);
 void user_pagemap_close(struct user_pagemap *pagemap);
 
 /*
- * Finds regions of private pages, at most @max_pages in all. Returns how many
- * regions, or a negative errno value; *@end is where it stopped looking.
+ * Find regions of private pages, with at most @max_pages in total. Return the
+ * number of regions, or a negative errno value; *@end returns where the search
+ * stopped.
  */
 int user_pagemap_scan(const struct user_pagemap *pagemap, char *start, uint64_t length,
 		      uint64_t max_pages, struct scan_region *regions, size_t max_regions,
 		      char **end);
 
 /*
- * Calls @visit for every page that may be private, until it returns something
- * else than 0, which is returned. Slower than a scan, but any kernel can do it.
+ * Call @visit for every page that may be private, until it returns a value other
+ * than 0, and return that value. Slower than a scan, but works on any kernel.
  */
 int user_pagemap_each(const struct user_pagemap *pagemap, char *start, uint64_t length,
 		      int (*visit)(char *page, void *context), void *context);
@@ -80,13 +84,15 @@ int user_pagemap_each(const struct user_pagemap *pagemap, char *start, uint64_t 
 
 /**
  * struct user_image - an image
- * @maker: domain of the client that made it, 0 for another process
- * @references: handles and slots that have it
- * @fd: a memfd as long as the image, with all seals
- * @bytes: all of it, to be read only between @first and @end
- * @first: where the first page begins that is not zeros
- * @end: where the last one ends
- * @nr_stored: pages that are not zeros
+ * @references: handles, slots and running calls that refer to the image
+ * @maker: domain of the client that created the image, 0 for an import from
+ *	another process
+ * @fd: a memfd of the image's length, with all seals
+ * @bytes: a mapping of @fd; only read it between @first and @end, since reading
+ *	a hole allocates memory
+ * @first: offset of the first page that is not zeros
+ * @end: end of the last page that is not zeros
+ * @nr_stored: number of pages that are not zeros
  */
 struct user_image {
 	uint32_t id;
@@ -99,12 +105,12 @@ struct user_image {
 };
 
 /**
- * struct user_images - all images that the process has
- * @max_pages: pages that one image may store
- * @max_client_pages: that the images may store which one client made
- * @max_total_pages: that all images may store
- * @lock: protects the rest, and the references of every image
- * @by_id: an image's id is its index, and never 0
+ * struct user_images - the images of the process
+ * @max_pages: bound of the pages that one image stores
+ * @max_client_pages: bound of the pages that the images of one client store
+ * @max_total_pages: bound of the pages that all images store
+ * @lock: protects the members below, and the references of every image
+ * @by_id: images, indexed by id; no image has id 0
  */
 struct user_images {
 	uint64_t page_size;
@@ -116,8 +122,8 @@ struct user_images {
 };
 
 /**
- * struct user_handles - the images that a client may name
- * @uses: by the image's id, how often the client got it
+ * struct user_handles - the handles of images that a client has
+ * @uses: indexed by the image's id, the number of releases that the client owes
  *
  * Protected by user_images.lock.
  */
@@ -127,27 +133,34 @@ struct user_handles {
 	uint64_t nr_images;
 };
 
-/*
- * A new image begins as a memfd of zeros, of which the caller writes parts.
- * user_image_finish() makes an image with one reference of it, or closes it.
- */
+/* Return a memfd of zeros, for the caller to fill, or a negative errno value. */
 int user_image_begin(uint64_t length);
+/*
+ * Create an image with one reference from a memfd of user_image_begin(). Close
+ * the memfd on failure.
+ */
 int user_image_finish(struct user_images *images, uint64_t maker, int fd,
 		      struct user_image **imagep);
-/* Pages of the images that a client made. For this the lock is held. */
+/* Return the pages that the images of a client store. The caller holds the lock. */
 uint64_t user_images_client_pages(const struct user_images *images, uint64_t maker);
-/* The image that another process, or this one, has exported. */
+/*
+ * Look up the image of @fd, which this process or another one has exported, and
+ * create it if this process doesn't have it. Take a reference for the caller.
+ */
 int user_image_import(struct user_images *images, int fd, uint64_t max_length,
 		      struct user_image **imagep);
 void user_image_get(struct user_images *images, struct user_image *image);
 void user_image_put(struct user_images *images, struct user_image *image);
-/* In a child of fork(), for which the images are of no use. */
+/* Release the memory and descriptors of all images, in a child of fork(). */
 void user_images_forget(struct user_images *images);
 
-/* Takes a reference of its own. Returns 0 or -ENOMEM. */
+/* Add a handle, which takes a reference of its own. Return 0 or -ENOMEM. */
 int user_handle_add(struct user_images *images, struct user_handles *handles,
 		    struct user_image *image);
-/* These return the image with a reference for the caller, or NULL. */
+/*
+ * Both return the image with a reference for the caller, or NULL if the client
+ * has no such handle.
+ */
 struct user_image *user_handle_get(struct user_images *images, struct user_handles *handles,
 				   uint32_t id);
 struct user_image *user_handle_remove(struct user_images *images, struct user_handles *handles,
@@ -157,22 +170,24 @@ void user_handles_destroy(struct user_images *images, struct user_handles *handl
 /* ---- user_slot.c: contents and limits ---- */
 
 /**
- * struct user_slot - an index in the pool, and the memory behind it
- * @lock: protects the rest
- * @client: who has it, or had it last; NULL if it holds nothing
- * @owned: it is allocated
- * @image: what it starts as and returns to, NULL for zeros
+ * struct user_slot - a slot, and its memory
+ * @lock: protects all members
+ * @client: the owner, or the last owner of a warm slot; NULL for a cold slot
+ * @owned: the slot is allocated
+ * @has_key: @key is the slot's affinity
+ * @hidden: the client has unmapped its range; @memory preserves the contents,
+ *	and the client can't access it
+ * @image: the initial contents, which a reset restores; NULL for zeros
  * @limit: bytes that the owner may access
- * @reset_limit: the limit that a reset goes back to
- * @keep: bytes that a reset overwrites at most
- * @memory: where it is mapped, NULL if it isn't
- * @hidden: the client has unmapped it, and @memory only keeps its contents
- * @accessible: bytes of @memory that can be accessed now
- * @touched: bytes of @memory beyond which no page is private, as far as owners
- *	write
- * @held: bytes that the last reset has kept
- * @nr_resets: how often RESET was called
- * @nr_reset_pages: pages that resets have overwritten
+ * @reset_limit: the limit that a reset restores
+ * @keep: upper bound of the bytes that a reset overwrites
+ * @memory: the slot's address, NULL if the slot is not mapped
+ * @accessible: bytes of @memory that are accessible
+ * @touched: offset in @memory above which no page is private, unless a thread
+ *	has written to the slot after it was freed
+ * @held: bytes that the slot held after the last reset
+ * @nr_resets: number of RESETs
+ * @nr_reset_pages: number of pages that resets have overwritten
  */
 struct user_slot {
 	pthread_mutex_t lock;
@@ -187,8 +202,10 @@ struct user_slot {
 };
 
 /**
- * struct user_shared - what slots need of their pool
- * @scans: resets look for what was written; else they overwrite what is lowest
+ * struct user_shared - the part of a pool that slots use
+ * @strict: FREE makes the slot inaccessible
+ * @scans: resets find the pages that were written with PAGEMAP_SCAN; otherwise
+ *	they overwrite the lowest pages
  */
 struct user_shared {
 	uint64_t page_size, slot_size;
@@ -197,51 +214,57 @@ struct user_shared {
 	struct user_images images;
 };
 
-/* All of these are called with the slot's lock held. */
+/* The caller of these functions holds the slot's lock. */
 
 /*
- * Maps a slot to a range that is reserved for it, or moves it there. Returns 0
- * or -errno; then the range may have become anything.
+ * Map a slot at an address range that is reserved for it, or move it there.
+ * Return 0 or -errno. On failure the mappings of the range are undefined.
  */
 int user_slot_map(const struct user_shared *shared, struct user_slot *slot, char *address);
-/* The client gives the range up. Returns whether the slot keeps its part of it. */
+/*
+ * Unmap the slot from the client's point of view. Return whether the slot still
+ * uses its part of the range, to preserve its contents.
+ */
 bool user_slot_unmap(struct user_slot *slot);
 /*
- * Gives back what the slot has, and all that it refers to. Returns false if that
- * can't be done: then nobody must ever get the slot.
+ * Give back the slot's memory, and drop its references. Return false on failure:
+ * the slot must never be allocated again.
  */
 bool user_slot_empty(struct user_shared *shared, struct user_slot *slot);
 
 /*
- * Gives the slot to the client that it belongs to. @address is where it goes if
- * it isn't mapped yet, or NULL. Returns 0 or -errno.
+ * Make @slot->client the owner. Map the slot at @address if it isn't mapped yet
+ * and @address isn't NULL. Return 0 or -errno.
  */
 int user_slot_begin(const struct user_shared *shared, struct user_slot *slot, char *address,
 		    uint64_t limit);
 int user_slot_resize(struct user_slot *slot, uint64_t limit);
 /*
- * Makes the slot its image again. Returns -ENOMEM if all is reset but the limit,
- * because the process has too many mappings; else 0.
+ * Reset the slot to its image. Return 0, or -ENOMEM if the process has too many
+ * mappings to restore the limit; everything else is reset then.
  */
 int user_slot_reset(const struct user_shared *shared, struct user_slot *slot);
-/* The same where it is nobody's any more. */
+/* Reset the slot, and take it from its owner. */
 void user_slot_end(const struct user_shared *shared, struct user_slot *slot);
 
-/* Bytes that it holds now, found out the slow way */
+/* Count the bytes that the slot holds. Slow: this reads an entry for each page. */
 uint64_t user_slot_count(const struct user_shared *shared, struct user_slot *slot);
-/* Writes it to a new image's file. Returns 0 or -errno. */
+/* Write the slot's contents to the file of a new image. Return 0 or -errno. */
 int user_slot_save(const struct user_shared *shared, struct user_slot *slot, int fd);
 
-/* ---- user_pool.c: which slot, and budgets ---- */
+/* ---- user_pool.c: placement and budgets ---- */
 
 #define USER_SEALED_MMAP (UINT64_C(1) << 63)
 
 /**
  * struct user_client - a handle of slotpool_open()
- * @domain: tells the client's affinities from those of others
- * @sealed: what the handle can't be used for any more: the numbers of commands,
- *	and USER_SEALED_MMAP; bits are only ever added
- * @base: where its range begins, NULL without one
+ * @sealed: the commands that are sealed off, as bits of their numbers, and
+ *	USER_SEALED_MMAP; bits are set and never cleared
+ * @handles: the images that the client may name
+ * @domain: distinguishes the client's affinities from those of other clients
+ * @base: address of the mapped range, NULL if nothing is mapped
+ * @first: first slot of the mapped range
+ * @count: number of slots in the mapped range
  */
 struct user_client {
 	struct user_pool *pool;
@@ -260,9 +283,9 @@ struct user_counters {
 
 /**
  * struct user_pool - the pool of a process
- * @alive: reads as 1 in the process that made the pool, as 0 in its children
- * @lock: protects the rest
- * @warm_bytes: what warm slots hold
+ * @alive: reads as 1 in the process that created the pool, as 0 in its children
+ * @lock: protects the members below
+ * @warm_bytes: bytes that warm slots hold
  */
 struct user_pool {
 	struct user_config config;
@@ -280,7 +303,12 @@ struct user_pool {
 	struct user_counters counters;
 };
 
-/* What ALLOC asks for, and what came of it */
+/**
+ * struct user_request - arguments and results of ALLOC
+ * @slot: the slot to take, with @exact; returns the slot that was taken
+ * @placement: returns how the slot was found
+ * @kept: returns whether the slot had the same client and image before
+ */
 struct user_request {
 	bool exact, has_key;
 	uint64_t key;
@@ -300,7 +328,7 @@ void user_client_release(struct user_client *client);
 int user_client_map(struct user_client *client, char *base, uint32_t first, uint32_t count);
 void user_client_unmap(struct user_client *client);
 
-/* These return 0 or what <linux/slotpool.h> says of the command. */
+/* These return 0 or an error that <linux/slotpool.h> lists for the command. */
 int user_pool_alloc(struct user_client *client, struct user_request *request);
 int user_pool_reset(struct user_client *client, uint32_t index, __u64 *held);
 int user_pool_free(struct user_client *client, uint32_t index, bool decommit, __u64 *held);
@@ -308,7 +336,7 @@ int user_pool_resize(struct user_client *client, uint32_t index, bool grow_only,
 		     __u64 *old_limit);
 int user_pool_snapshot(struct user_client *client, uint32_t index, struct user_image **imagep);
 int user_pool_purge_slot(struct user_client *client, uint32_t index);
-/* These return how many slots were purged. */
+/* These return the number of purged slots. */
 uint32_t user_pool_purge_all(struct user_client *client);
 uint32_t user_pool_purge_key(struct user_client *client, uint64_t key);
 uint32_t user_pool_purge_image(struct user_client *client, const struct user_image *image);

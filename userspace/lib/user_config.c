@@ -14,7 +14,10 @@
 
 #define MAX_SLOTS 16777216
 
-/* What the module has, and user space has one value of or no use for */
+/*
+ * Parameters of the module that are accepted here, but have no effect or only
+ * one possible value.
+ */
 struct module_parameters {
 	uint64_t nr_shards, reserve_pages, max_decay_samples;
 	uint64_t overcommit, max_client_pages;
@@ -61,7 +64,7 @@ static const struct {
 	{ "scan", USER_RESET_SCAN },
 };
 
-/* A number with an optional suffix K, M, G or T, or a word. */
+/* Parse a number with an optional suffix K, M, G or T, or a word. */
 static int read_value(const char *text, uint64_t *value)
 {
 	static const char suffixes[] = "KMGT";
@@ -102,9 +105,10 @@ static int read_parameter(char *word, struct parameters *parameters)
 		return -EINVAL;
 	*value++ = '\0';
 	for (size_t i = 0; i < sizeof(known_parameters) / sizeof(*known_parameters); i++) {
-		if (!strcmp(word, known_parameters[i].name))
-			return read_value(value,
-					  (uint64_t *)((char *)parameters + known_parameters[i].offset));
+		const struct known_parameter *known = &known_parameters[i];
+
+		if (!strcmp(word, known->name))
+			return read_value(value, (uint64_t *)((char *)parameters + known->offset));
 	}
 	return -EINVAL;
 }
@@ -122,13 +126,13 @@ static int read_text(const char *text, struct parameters *parameters)
 	return ret;
 }
 
-/* The same conditions as the module's */
+/* Check the conditions that the module checks. */
 static bool is_possible(const struct parameters *parameters, uint64_t page_size)
 {
 	const struct user_config *config = &parameters->config;
 	uint64_t bytes;
 
-	/* Nobody can be promised pages in user space, or kept from touching them. */
+	/* User space can neither promise pages to a client nor deny them. */
 	if (parameters->module_only.overcommit != 1 || parameters->module_only.max_client_pages)
 		return false;
 	return config->nr_slots && config->nr_slots <= MAX_SLOTS && config->slot_size &&

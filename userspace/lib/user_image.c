@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Images: memfds as long as what they describe, with holes where there are
- * zeros, and sealed so that nothing can change them any more. A slot maps the
- * part that isn't zeros, privately.
+ * Images: each is a memfd of the image's length, with holes for pages of zeros.
+ * Seals make it immutable. A slot maps the part that isn't zeros, privately.
  *
- * So the file is all there is to an image, and exporting is handing it out.
+ * An image has no state outside its file: an export returns a descriptor of the
+ * same file.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -45,7 +45,7 @@ static bool is_zeros(const char *page, uint64_t page_size)
 	return !*page && !memcmp(page, page + 1, page_size - 1);
 }
 
-/* Returns the next page with data from @offset on, or the length without one. */
+/* Return the first page with data at or after @offset, or the image's length. */
 static uint64_t next_page(const struct user_image *image, uint64_t offset, uint64_t page_size)
 {
 	off_t data = offset < image->length ? lseek(image->fd, (off_t)offset, SEEK_DATA) : -1;
@@ -53,7 +53,10 @@ static uint64_t next_page(const struct user_image *image, uint64_t offset, uint6
 	return data < 0 ? image->length : data / page_size * page_size;
 }
 
-/* Makes holes of zeros if they aren't yet, and finds out what is left. */
+/*
+ * Find the pages that are not zeros. With @dig, punch holes where pages of zeros
+ * occupy memory.
+ */
 static int measure(struct user_image *image, bool dig, uint64_t page_size)
 {
 	uint64_t offset = next_page(image, 0, page_size);
@@ -108,7 +111,7 @@ fail:
 	return ret;
 }
 
-/* Returns an id that is free, or 0 without memory. */
+/* Return a free id, or 0 if out of memory. */
 static uint32_t find_id(struct user_images *images)
 {
 	struct user_image **by_id;
@@ -156,7 +159,8 @@ static int check_bounds(const struct user_images *images, const struct user_imag
 {
 	if (image->nr_stored > images->max_pages)
 		return -EFBIG;
-	if (image->nr_stored + user_images_client_pages(images, image->maker) > images->max_client_pages)
+	if (image->nr_stored + user_images_client_pages(images, image->maker) >
+	    images->max_client_pages)
 		return -EDQUOT;
 	return image->nr_stored + images->nr_pages > images->max_total_pages ? -ENOSPC : 0;
 }
@@ -270,7 +274,10 @@ void user_image_put(struct user_images *images, struct user_image *image)
 
 void user_images_forget(struct user_images *images)
 {
-	/* Whoever held it was another thread of the parent, and isn't here. */
+	/*
+	 * Another thread of the parent held the lock at fork(). The child has no
+	 * such thread, and the table may be inconsistent: leave it alone.
+	 */
 	if (pthread_mutex_trylock(&images->lock))
 		return;
 	for (uint32_t id = 0; id < images->nr_ids; id++) {
@@ -343,7 +350,7 @@ struct user_image *user_handle_remove(struct user_images *images, struct user_ha
 		image = images->by_id[id];
 		*last = !--handles->uses[id];
 		if (*last) {
-			/* The table's reference becomes the caller's. */
+			/* The caller takes over the reference of the handles. */
 			handles->nr_images--;
 		} else {
 			image->references++;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Which pages of a private mapping the process has written.
+ * Find the pages of a private mapping that the process has written.
  *
- * PAGEMAP_SCAN (Linux 6.7) answers in one call for a range of any size. Before
- * that, and for all that need not be fast, there is one number for each page to
- * be read from /proc/self/pagemap.
+ * PAGEMAP_SCAN (Linux 6.7) searches a range of any size in one call. Older
+ * kernels, and callers that need not be fast, read one entry for each page from
+ * /proc/self/pagemap.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 
 /* Bits of an entry of the file */
 enum {
-	ENTRY_EXCLUSIVE = 56, /* the zero page never has it */
+	ENTRY_EXCLUSIVE = 56, /* never set for the zero page */
 	ENTRY_FILE = 61,
 	ENTRY_SWAPPED = 62,
 	ENTRY_PRESENT = 63,
@@ -38,10 +38,10 @@ void user_pagemap_close(struct user_pagemap *pagemap)
 }
 
 /*
- * What is asked for is what Wasmtime's pooling allocator asks for, written and
- * neither the file's nor the zero page (Wasmtime's pagemap.rs), but for one
- * thing: a page that is swapped out counts as well, because it would otherwise
- * keep what was written to it (Wasmtime issue 14357).
+ * Ask for the pages that Wasmtime's pooling allocator asks for: written, and
+ * neither the file's page nor the zero page (Wasmtime's pagemap.rs). Also ask for
+ * pages that are swapped out: a reset that skips them leaves the old contents in
+ * the slot (Wasmtime issue 14357).
  */
 int user_pagemap_scan(const struct user_pagemap *pagemap, char *start, uint64_t length,
 		      uint64_t max_pages, struct scan_region *regions, size_t max_regions,
@@ -97,7 +97,7 @@ int user_pagemap_each(const struct user_pagemap *pagemap, char *start, uint64_t 
 		size = pread(pagemap->fd, entries, nr * sizeof(*entries),
 			     (off_t)((uintptr_t)chunk / page_size * sizeof(*entries)));
 		for (uint64_t i = 0; i < nr; i++) {
-			/* What can't be told may be private. */
+			/* Without an entry, assume that the page is private. */
 			bool known = size >= (ssize_t)((i + 1) * sizeof(*entries));
 			int ret = 0;
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * Which slot, and budgets: allocation, free, eviction, purge, clients.
+ * Placement and budgets: allocation, free, eviction, purge, clients.
  *
- * A slot's place in the policy and its contents change one after the other. Who
- * takes a slot off the policy's lists is the only one to put it back, and free
- * slots are emptied where they are, with both locks held.
+ * A slot's state in the policy and its contents change one after the other, under
+ * different locks. The thread that takes a slot off the policy's lists is the
+ * only one to put it back. Eviction and purge empty a free slot with both locks
+ * held.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -14,7 +15,7 @@
 
 #include "user.h"
 
-/* Reads as 1, but as 0 in every process that this one forks. */
+/* Set up a byte that reads as 1 here, and as 0 in every child of fork(). */
 static int make_alive(struct user_pool *pool)
 {
 	char *alive = mmap(NULL, pool->shared.page_size, PROT_READ | PROT_WRITE,
@@ -39,7 +40,7 @@ static int make_policy(struct user_pool *pool)
 	pool->buckets = calloc(policy_nr_buckets(nr_slots), sizeof(*pool->buckets));
 	if (!pool->slots || !pool->nodes || !pool->buckets)
 		return -ENOMEM;
-	/* Without randomness keys can be chosen that are slow to find, no more. */
+	/* Without randomness a client can choose keys that are slow to find. */
 	if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) < 0)
 		seed = (uintptr_t)pool;
 	policy_init(&pool->policy, pool->nodes, pool->buckets, nr_slots,
@@ -125,7 +126,7 @@ static void unlock_slot(struct user_slot *slot)
 	pthread_mutex_unlock(&slot->lock);
 }
 
-/* Returns the slot locked, or NULL if it isn't the client's. */
+/* Return the slot locked, or NULL if the client doesn't own it. */
 static struct user_slot *lock_owned(struct user_client *client, uint32_t index)
 {
 	struct user_slot *slot = lock_slot(client->pool, index);
@@ -136,7 +137,10 @@ static struct user_slot *lock_owned(struct user_client *client, uint32_t index)
 	return NULL;
 }
 
-/* The caller, who holds the pool's lock, has taken the slot from the policy. */
+/*
+ * Empty a slot, and put it on the cold list. The caller holds the pool's lock,
+ * and has taken the slot off the policy's lists.
+ */
 static void make_cold(struct user_pool *pool, uint32_t index)
 {
 	struct user_slot *slot = lock_slot(pool, index);
@@ -147,7 +151,7 @@ static void make_cold(struct user_pool *pool, uint32_t index)
 		policy_put_cold(&pool->policy, index);
 }
 
-/* The same for a slot that was warm. */
+/* Do the same to a slot that was warm. */
 static void evict(struct user_pool *pool, uint32_t index)
 {
 	pool->warm_bytes -= pool->slots[index].held;
@@ -161,7 +165,7 @@ static char *slot_address(const struct user_client *client, uint32_t index)
 	return client->base + (index - client->first) * client->pool->config.slot_stride;
 }
 
-/* Takes a slot from the policy. Returns 0, -EBUSY or -ENOSPC. */
+/* Take a slot off the policy's lists. Return 0, -EBUSY or -ENOSPC. */
 static int choose(struct user_client *client, struct user_request *request)
 {
 	struct user_pool *pool = client->pool;
@@ -181,7 +185,7 @@ static int choose(struct user_client *client, struct user_request *request)
 		if (request->slot == POLICY_NO_SLOT)
 			return -ENOSPC;
 	}
-	/* One that was cold holds nothing. */
+	/* This subtracts 0 for a slot that was cold. */
 	pool->warm_bytes -= pool->slots[request->slot].held;
 	return 0;
 }
@@ -197,7 +201,7 @@ static void count_placement(struct user_counters *counters, enum policy_placemen
 		counters->cold_allocs += by;
 }
 
-/* Makes the slot that was chosen the client's. */
+/* Make the client the owner of the chosen slot. */
 static int assign(struct user_client *client, struct user_request *request)
 {
 	struct user_pool *pool = client->pool;
@@ -206,7 +210,7 @@ static int assign(struct user_client *client, struct user_request *request)
 
 	request->kept = slot->client == client && slot->image == request->image;
 	if (!request->kept) {
-		/* No page passes between clients, none between images. */
+		/* Never pass a page from one client or image to another. */
 		if (user_slot_empty(&pool->shared, slot)) {
 			slot->client = client;
 			slot->image = request->image;
@@ -252,7 +256,7 @@ int user_pool_alloc(struct user_client *client, struct user_request *request)
 {
 	int ret = try_alloc(client, request);
 
-	/* Too many mappings, most likely: idle slots have some. */
+	/* The process probably has too many mappings; idle slots have some. */
 	if (ret == -ENOMEM && user_pool_purge_all(client))
 		ret = try_alloc(client, request);
 	return ret;
@@ -271,7 +275,7 @@ int user_pool_reset(struct user_client *client, uint32_t index, __u64 *held)
 	return ret;
 }
 
-/* Has warm slots hold no more than they may. */
+/* Evict warm slots until they hold no more than max_unused_warm_bytes. */
 static void trim(struct user_pool *pool)
 {
 	while (pool->warm_bytes > pool->config.max_unused_warm_bytes) {
@@ -294,7 +298,7 @@ int user_pool_free(struct user_client *client, uint32_t index, bool decommit, __
 		return -ENOENT;
 	if (!decommit)
 		user_slot_end(&pool->shared, slot);
-	/* It may be too much even alone. */
+	/* A slot above the bound must not evict all other warm slots. */
 	decommit = decommit || slot->held > pool->config.max_unused_warm_bytes;
 	usable = !decommit || user_slot_empty(&pool->shared, slot);
 	*held = slot->held;
@@ -356,7 +360,10 @@ int user_pool_snapshot(struct user_client *client, uint32_t index, struct user_i
 	return ret;
 }
 
-/* Whether a free slot was the client's, which nobody changes under the lock. */
+/*
+ * Return whether the client was the last owner of a warm slot. The client of a
+ * warm slot doesn't change while the pool's lock is held.
+ */
 static bool is_idle(const struct user_client *client, uint32_t index)
 {
 	return client->pool->nodes[index].state == POLICY_STATE_WARM &&
@@ -441,7 +448,7 @@ bool user_pool_describe(struct user_client *client, uint32_t index,
 	return true;
 }
 
-/* Adds what the slots know. */
+/* Add up the counters of the slots. */
 static void stat_slots(struct user_client *client, struct slotpool_stat_args *stat)
 {
 	struct user_pool *pool = client->pool;
@@ -512,8 +519,9 @@ void user_client_release(struct user_client *client)
 		if (!is_ours)
 			continue;
 		/*
-		 * One that is neither has just been taken by another client,
-		 * which finds out that there is nothing to empty.
+		 * A slot that is neither owned nor free has just been taken by
+		 * another client, which has not emptied it yet. Empty it here;
+		 * the other client then finds it empty.
 		 */
 		if (was_owned) {
 			make_cold(pool, i);
@@ -553,7 +561,7 @@ int user_client_map(struct user_client *client, char *base, uint32_t first, uint
 	return ret;
 }
 
-/* What slots go on to need of the range stays mapped, the rest of it goes. */
+/* Unmap the range, except for the parts that owned slots need. */
 void user_client_unmap(struct user_client *client)
 {
 	struct user_pool *pool = client->pool;

@@ -1,24 +1,23 @@
 // SPDX-License-Identifier: MIT
 /*
- * The contents of slots: private mappings of images, borders between what can
- * be accessed and what can't, and resets.
+ * The contents of slots: private mappings of images, the border between the
+ * accessible and the inaccessible part, and resets.
  *
- * A slot lies in a range of address space that is inaccessible otherwise. The
- * part of its image that isn't zeros is mapped there; mprotect() moves the
- * limit. The ways to reset it are those of Wasmtime's pooling allocator, from
- * where the sequences of system calls are (crates/wasmtime/src/runtime/vm: cow.rs,
- * pagemap_disabled.rs and sys/unix/pagemap.rs):
+ * A slot lies in a range of inaccessible address space. The part of its image
+ * that isn't zeros is mapped there; mprotect() moves the limit. Resets use the
+ * methods, and the sequences of system calls, of Wasmtime's pooling allocator
+ * (crates/wasmtime/src/runtime/vm: cow.rs, pagemap_disabled.rs and
+ * sys/unix/pagemap.rs):
  *
- * - Without keep, MADV_DONTNEED gives everything back: the next touch of a page
- *   faults the image's in, or zeros.
- * - With keep, the lowest bytes are overwritten, and what is above is given
- *   back.
- * - Where the kernel has PAGEMAP_SCAN, what was written is found and
- *   overwritten, wherever it is: up to keep bytes, and up to 32 regions. What
- *   is above the end of the search is given back.
+ * - If keep is 0, MADV_DONTNEED gives everything back: the next touch of a page
+ *   faults in the image's page, or zeros.
+ * - Otherwise, if the kernel has PAGEMAP_SCAN, find the pages that were written
+ *   and overwrite them: up to keep bytes, in up to 32 regions. Give back
+ *   everything above the end of the search.
+ * - Otherwise overwrite the lowest keep bytes, and give back everything above.
  *
- * What lies above the limit after a reset is clean, stays, and is seen again
- * when the limit is raised; only shrinking an instance gives it back.
+ * A reset leaves clean memory above the limit in place; the owner sees it when
+ * it raises the limit. Only lowering the limit gives that memory back.
  */
 #include <errno.h>
 #include <string.h>
@@ -29,7 +28,7 @@
 
 #define MAX_REGIONS 32
 
-/* <sys/mman.h> of the oldest C library that is supported doesn't have it. */
+/* Missing in <sys/mman.h> of the oldest supported C library. */
 #ifndef MADV_DONTNEED_LOCKED
 #define MADV_DONTNEED_LOCKED 24
 #endif
@@ -44,7 +43,7 @@ static uint64_t max(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-/* Makes a range what it is in the image. */
+/* Restore the image's contents of a range by copying. */
 static void overwrite(struct user_slot *slot, uint64_t from, uint64_t to)
 {
 	uint64_t first = slot->image ? min(max(slot->image->first, from), to) : to;
@@ -56,22 +55,22 @@ static void overwrite(struct user_slot *slot, uint64_t from, uint64_t to)
 	memset(slot->memory + end, 0, to - end);
 }
 
-/* Makes a range what it is in the image by giving its pages back. */
+/* Restore the image's contents of a range by giving its pages back. */
 static bool give_back(const struct user_slot *slot, uint64_t from, uint64_t to)
 {
 	return from >= to || !madvise(slot->memory + from, to - from, MADV_DONTNEED) ||
 	       !madvise(slot->memory + from, to - from, MADV_DONTNEED_LOCKED);
 }
 
-/* The same after a reset, when nothing above the limit has been written. */
+/* Give a range back. Memory above @slot->accessible must be clean already. */
 static void drop(struct user_slot *slot, uint64_t from, uint64_t to)
 {
-	/* Memory is locked, and the kernel too old to give it back all the same. */
+	/* A kernel without MADV_DONTNEED_LOCKED doesn't give back locked memory. */
 	if (!give_back(slot, from, to))
 		overwrite(slot, from, min(to, slot->accessible));
 }
 
-/* The instance from here on can write up to the border. */
+/* Make the memory below @accessible accessible, and the rest inaccessible. */
 static int move_border(struct user_slot *slot, uint64_t accessible)
 {
 	uint64_t old = slot->accessible;
@@ -87,11 +86,12 @@ static int move_border(struct user_slot *slot, uint64_t accessible)
 	}
 	if (!ret)
 		slot->accessible = accessible;
+	/* From here on the owner can write up to the border. */
 	slot->touched = max(slot->touched, slot->accessible);
 	return ret;
 }
 
-/* Puts a mapping over a part of the slot that a child doesn't inherit either. */
+/* Map over a part of the slot. As the rest of the range, a child doesn't get it. */
 static int map_over(const struct user_slot *slot, uint64_t from, uint64_t to, int flags, int fd)
 {
 	char *address = slot->memory + from;
@@ -107,10 +107,10 @@ static bool maps_image(const struct user_slot *slot)
 	return slot->image && slot->image->nr_stored;
 }
 
-/* Makes the slot's range inaccessible and empty again. */
+/* Make the slot's range inaccessible and empty. */
 static bool clear_range(struct user_slot *slot)
 {
-	/* Somebody may have written to it after it was freed. */
+	/* A thread may have written to the slot after it was freed. */
 	drop(slot, 0, max(slot->touched, slot->accessible));
 	if (move_border(slot, 0))
 		return false;
@@ -181,7 +181,7 @@ int user_slot_map(const struct user_shared *shared, struct user_slot *slot, char
 
 bool user_slot_unmap(struct user_slot *slot)
 {
-	/* What nobody owns is clean, and will be when it is mapped again. */
+	/* A slot without an owner is clean: there is nothing to preserve. */
 	if (!slot->owned || !slot->accessible) {
 		forget_range(slot);
 		return false;
@@ -207,7 +207,7 @@ bool user_slot_empty(struct user_shared *shared, struct user_slot *slot)
 	return true;
 }
 
-/* Has the border where the limit is, or will be, as far as the slot is mapped. */
+/* Move the border to the new limit, unless the client has the slot unmapped. */
 static int apply_limit(struct user_slot *slot, uint64_t limit)
 {
 	return slot->memory && !slot->hidden ? move_border(slot, limit) : 0;
@@ -253,7 +253,7 @@ static void reset_lowest(const struct user_shared *shared, struct user_slot *slo
 	slot->nr_reset_pages += overwritten / shared->page_size;
 	drop(slot, kept, slot->touched);
 	slot->touched = kept;
-	/* All of it has been overwritten one time or other. */
+	/* This reset or an earlier one has populated every page below by writing. */
 	slot->held = kept;
 }
 
@@ -286,7 +286,7 @@ static bool reset_written(const struct user_shared *shared, struct user_slot *sl
 	return true;
 }
 
-/* Makes the slot its image again. */
+/* Reset the contents of the slot to the image, or to zeros. */
 static void reset_contents(const struct user_shared *shared, struct user_slot *slot)
 {
 	if (!slot->memory)
@@ -295,7 +295,7 @@ static void reset_contents(const struct user_shared *shared, struct user_slot *s
 		unmap_hidden(shared, slot);
 		return;
 	}
-	/* To overwrite a page or nothing, nobody needs to look for it first. */
+	/* Don't scan for a single page, or for none: it costs more than it saves. */
 	if (shared->scans && slot->keep &&
 	    (slot->keep > shared->page_size || slot->touched > shared->page_size) &&
 	    reset_written(shared, slot))
@@ -346,7 +346,7 @@ struct save_target {
 	int fd;
 };
 
-/* Returns 0 or -errno. */
+/* Return 0 or -errno. */
 static int save(int fd, const char *from, uint64_t offset, uint64_t length)
 {
 	while (length) {
