@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * slotpoolctl list: one line a pool.
+ * slotpoolctl list: print one line for each pool.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -37,17 +37,17 @@ enum list_column {
 const struct column list_columns[NR_LIST_COLUMNS + 1] = {
 	[LIST_NAME] = { "NAME", COLUMN_TEXT, "device below " DEVICES },
 	[LIST_SLOTS] = { "SLOTS", COLUMN_COUNT, "slots in the pool" },
-	[LIST_SIZE] = { "SIZE", COLUMN_SIZE, "bytes of a slot that can be made accessible" },
+	[LIST_SIZE] = { "SIZE", COLUMN_SIZE, "largest limit of a slot" },
 	[LIST_STRIDE] = { "STRIDE", COLUMN_SIZE, "bytes from one slot to the next", true },
 	[LIST_N] = { "N", COLUMN_COUNT, "max_unused_warm_slots" },
-	[LIST_NBYTES] = { "NBYTES", COLUMN_SIZE, "max_unused_warm_bytes, - for no bound" },
-	[LIST_SHARDS] = { "SHARDS", COLUMN_COUNT, "parts that place slots on their own", true },
+	[LIST_NBYTES] = { "NBYTES", COLUMN_SIZE, "max_unused_warm_bytes, or - for no bound" },
+	[LIST_SHARDS] = { "SHARDS", COLUMN_COUNT, "parts that place slots separately", true },
 	[LIST_USED] = { "USED", COLUMN_COUNT, "slots that are allocated" },
 	[LIST_WARM] = { "WARM", COLUMN_COUNT, "free slots that may hold memory" },
 	[LIST_COLD] = { "COLD", COLUMN_COUNT, "free slots that hold nothing" },
-	[LIST_HELD] = { "HELD", COLUMN_SIZE, "memory that slots hold" },
-	[LIST_WARMHELD] = { "WARMHELD", COLUMN_SIZE, "of that, what warm slots hold" },
-	[LIST_IMAGES] = { "IMAGES", COLUMN_COUNT, "images that exist" },
+	[LIST_HELD] = { "HELD", COLUMN_SIZE, "memory that slots hold, without images" },
+	[LIST_WARMHELD] = { "WARMHELD", COLUMN_SIZE, "part of HELD that warm slots hold" },
+	[LIST_IMAGES] = { "IMAGES", COLUMN_COUNT, "images in the pool" },
 	[LIST_IMAGEHELD] = { "IMAGEHELD", COLUMN_SIZE, "memory that images hold" },
 	[LIST_RESERVE] = { "RESERVE", COLUMN_SIZE, "memory set aside for the pool" },
 	[LIST_AVAIL] = { "AVAIL", COLUMN_SIZE, "memory of the reserve that no slot holds" },
@@ -74,7 +74,7 @@ static int add_pool(struct table *table, const char *name)
 		return ret;
 	ret = slotpool_stat(pool, &stat);
 	if (ret) {
-		warnx("%s: the counters can't be read: %s", path, strerror(-ret));
+		warnx("%s: cannot read the counters: %s", path, strerror(-ret));
 		goto out_close;
 	}
 

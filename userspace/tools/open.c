@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Opening a pool on behalf of somebody who can be told what went wrong.
+ * Open a pool, and explain to the user why that failed.
  */
 #include <err.h>
 #include <errno.h>
@@ -17,7 +17,7 @@ static const char *advice(int error)
 		return "; load the module with 'insmod slotpool.ko'";
 	case EACCES:
 	case EPERM:
-		return "; run as root or as a member of the group that the device belongs to";
+		return "; run as root or as a member of the group that owns the device";
 	case ENOTTY:
 		return "; this is not the device of a pool";
 	default:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * slotpoolctl: show the pools of this machine and their counters.
+ * slotpoolctl: show the machine's pools and their counters.
  */
 #include <err.h>
 #include <getopt.h>
@@ -16,15 +16,15 @@ static void usage(FILE *stream)
 	      " slotpoolctl list [options]\n"
 	      " slotpoolctl stat [options] [POOL]\n"
 	      "\n"
-	      "Show the pools of memory slots of this machine, or the counters of one of them\n"
-	      "(slotpool0 if none is named).\n"
+	      "Show the machine's pools of memory slots, or the counters of one POOL\n"
+	      "(by default slotpool0).\n"
 	      "\n"
 	      "Options:\n"
 	      "  -b, --bytes           print sizes in bytes\n"
 	      "  -J, --json            print JSON\n"
 	      "  -n, --noheadings      print no headings\n"
 	      "  -o, --output COLUMNS  print these columns, separated by commas\n"
-	      "  -r, --raw             print columns without aligning them\n"
+	      "  -r, --raw             separate columns by one space\n"
 	      "  -h, --help            print this help\n"
 	      "  -V, --version         print the version\n"
 	      "\n"
@@ -33,7 +33,7 @@ static void usage(FILE *stream)
 	columns_help(stream, list_columns);
 	fputs("\nColumns of stat:\n", stream);
 	columns_help(stream, stat_columns);
-	fputs("\nFor more see slotpoolctl(8).\n", stream);
+	fputs("\nSee slotpoolctl(8) for details.\n", stream);
 }
 
 static int wrong_usage(void)
@@ -88,7 +88,7 @@ int main(int argc, char **argv)
 	}
 
 	if (table.json && table.raw) {
-		warnx("--json and --raw exclude each other");
+		warnx("--json and --raw are mutually exclusive");
 		return wrong_usage();
 	}
 
@@ -101,6 +101,6 @@ int main(int argc, char **argv)
 	if (nr_arguments == 2 && !strcmp(argv[0], "stat"))
 		return stat_pool(argv[1], &table);
 
-	warnx(nr_arguments ? "this is neither 'list' nor 'stat [POOL]'" : "no command");
+	warnx(nr_arguments ? "expected 'list' or 'stat [POOL]'" : "no command");
 	return wrong_usage();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * slotpoolctl stat: one line a counter of a pool.
+ * slotpoolctl stat: print one line for each counter of a pool.
  */
 #include <err.h>
 #include <limits.h>
@@ -25,7 +25,7 @@ const struct column stat_columns[NR_STAT_COLUMNS + 1] = {
 
 #define COUNTER(member) .name = #member, .offset = offsetof(struct slotpool_stat_args, member)
 
-/* Nothing about this client: it never owns a slot or has an image. */
+/* Without client_*: slotpoolctl is a client that owns no slots and no images. */
 static const struct {
 	const char *name;
 	size_t offset;
@@ -36,28 +36,28 @@ static const struct {
 	{ COUNTER(cold_slots), "free slots that hold nothing" },
 	{ COUNTER(held_pages), "private pages of all slots" },
 	{ COUNTER(reserve_free_pages), "pages of the reserve that no slot holds" },
-	{ COUNTER(committed_pages), "of these, pages promised to slots" },
-	{ COUNTER(lost_pages), "pages not reused: referred to elsewhere, or bad" },
+	{ COUNTER(committed_pages), "of reserve_free_pages, pages promised to slots" },
+	{ COUNTER(lost_pages), "pages not reused: still referenced elsewhere, or bad" },
 	{ COUNTER(affine_allocs), "allocations that got a slot with their affinity" },
 	{ COUNTER(recycled_allocs), "allocations that got another warm slot" },
 	{ COUNTER(cold_allocs), "allocations that got a cold slot" },
-	{ COUNTER(frees), "slots given back" },
-	{ COUNTER(resets), "slots reset while they stayed allocated" },
+	{ COUNTER(frees), "slots that were freed" },
+	{ COUNTER(resets), "slots reset without being freed" },
 	{ COUNTER(reset_pages), "pages that resets overwrote" },
 	{ COUNTER(dropped_pages), "pages that resets gave back instead" },
-	{ COUNTER(read_faults), "page faults that mapped something to be read" },
+	{ COUNTER(read_faults), "page faults that mapped a page for reading" },
 	{ COUNTER(write_faults), "page faults that made a page private or writable" },
-	{ COUNTER(refused_faults), "accesses to a guard, beyond a limit or to a foreign slot" },
-	{ COUNTER(evictions), "warm slots that lost their memory to a need or a bound" },
+	{ COUNTER(refused_faults), "accesses to a guard, above a limit or to another's slot" },
+	{ COUNTER(evictions), "warm slots that gave up memory for a need or a bound" },
 	{ COUNTER(warm_pages), "private pages of warm slots" },
-	{ COUNTER(decay_samples), "resets that looked which pages had been written" },
-	{ COUNTER(decayed_pages), "pages given back because they had not been" },
-	{ COUNTER(prepared_pages), "pages set up at a slot's first fault, before their own" },
-	{ COUNTER(images), "images that exist" },
+	{ COUNTER(decay_samples), "resets that checked which pages had been written" },
+	{ COUNTER(decayed_pages), "pages given back because nothing wrote to them" },
+	{ COUNTER(prepared_pages), "pages that a slot's first fault set up ahead of use" },
+	{ COUNTER(images), "images in the pool" },
 	{ COUNTER(image_pages), "pages that images store in memory" },
 	{ COUNTER(image_charged_pages), "pages that images may store" },
-	{ COUNTER(image_reads), "pages of images read from files when needed" },
-	{ COUNTER(image_drops), "pages of images given back while nobody used them" },
+	{ COUNTER(image_reads), "pages of images read from files on demand" },
+	{ COUNTER(image_drops), "pages of unused images given back" },
 	{ .name = NULL },
 };
 
@@ -77,7 +77,7 @@ static void add_counters(struct table *table, const struct slotpool_stat_args *s
 	}
 }
 
-/* A name without a slash is one below /dev, as list prints it. */
+/* Print the counters of a pool. @name is a path, or a name that list prints. */
 int stat_pool(const char *name, const struct table_options *options)
 {
 	struct table *table = table_new("counters", stat_columns, options);
@@ -94,7 +94,7 @@ int stat_pool(const char *name, const struct table_options *options)
 		goto out_free;
 	ret = slotpool_stat(pool, &stat);
 	if (ret) {
-		warnx("%s: the counters can't be read: %s", path, strerror(-ret));
+		warnx("%s: cannot read the counters: %s", path, strerror(-ret));
 		goto out_close;
 	}
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Tables. What fails here is memory or the user's choice of columns: both end
- * the program.
+ * Print tables. Functions exit the program if memory is short or if the user
+ * chose columns that don't exist.
  */
 #include <err.h>
 #include <errno.h>
@@ -26,7 +26,7 @@ static void check(int ret)
 	if (ret) {
 		if (ret < 0)
 			errno = -ret;
-		err(EXIT_FAILURE, "the table can't be written");
+		err(EXIT_FAILURE, "cannot write the table");
 	}
 }
 
@@ -53,7 +53,7 @@ static void show_column(struct table *table, const char *name)
 		return;
 	}
 
-	warnx("there is no column '%s', only these:", name);
+	warnx("there is no column '%s'; the columns are:", name);
 	columns_help(stderr, table->columns);
 	exit(EXIT_USAGE);
 }
@@ -99,7 +99,7 @@ struct table *table_new(const char *name, const struct column *columns,
 	size_t i;
 
 	if (!table)
-		err(EXIT_FAILURE, "the table can't be made");
+		err(EXIT_FAILURE, "cannot create the table");
 	table->columns = columns;
 	table->bytes = options->bytes;
 	table->json = options->json;
@@ -108,7 +108,7 @@ struct table *table_new(const char *name, const struct column *columns,
 	scols_init_debug(0);
 	table->scols = scols_new_table();
 	if (!table->scols)
-		err(EXIT_FAILURE, "the table can't be made");
+		err(EXIT_FAILURE, "cannot create the table");
 	check(scols_table_set_name(table->scols, name));
 	check(scols_table_enable_json(table->scols, options->json));
 	check(scols_table_enable_raw(table->scols, options->raw));
@@ -118,7 +118,7 @@ struct table *table_new(const char *name, const struct column *columns,
 	return table;
 }
 
-/* With one decimal place where it is not a whole number: "4M", "1.5G". */
+/* Format a size with one decimal place, or none if it is whole: "1.5G", "4M". */
 static char *size_text(uint64_t bytes)
 {
 	static const char units[] = "BKMGTPE";
@@ -141,7 +141,7 @@ static char *cell_text(const struct table *table, enum column_kind kind, const s
 
 	if (kind == COLUMN_TEXT)
 		return strdup(value->text);
-	/* An empty cell is null in JSON. */
+	/* libsmartcols prints an empty cell as null in JSON. */
 	if (kind == COLUMN_SIZE && value->number == NO_BOUND)
 		return strdup(table->json ? "" : "-");
 	if (kind == COLUMN_SIZE && !table->bytes)
@@ -151,20 +151,20 @@ static char *cell_text(const struct table *table, enum column_kind kind, const s
 	return text;
 }
 
-/* The row has a value for each of the columns given to table_new(). */
+/* Add a row, which has a value for each column given to table_new(). */
 void table_add(struct table *table, const struct value *row)
 {
 	struct libscols_line *line = scols_table_new_line(table->scols, NULL);
 	size_t i;
 
 	if (!line)
-		err(EXIT_FAILURE, "the table can't be filled");
+		err(EXIT_FAILURE, "cannot fill the table");
 	for (i = 0; i < table->nr_shown; i++) {
 		size_t index = table->shown[i];
 		char *text = cell_text(table, table->columns[index].kind, &row[index]);
 
 		if (!text)
-			err(EXIT_FAILURE, "the table can't be filled");
+			err(EXIT_FAILURE, "cannot fill the table");
 		check(scols_line_refer_data(line, i, text));
 	}
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Tables as text or JSON, with the columns that the user asked for.
+ * Tables as text or JSON, with the columns that the user chose.
  */
 #ifndef SLOTPOOLCTL_TABLE_H
 #define SLOTPOOLCTL_TABLE_H
@@ -19,13 +19,13 @@ struct column {
 	const char *name; /* NULL ends a list of columns */
 	enum column_kind kind;
 	const char *help;
-	bool on_request; /* shown only if it is named in table_options.output */
+	bool on_request; /* only shown if table_options.output names it */
 };
 
 /* A size that stands for "no bound" */
 #define NO_BOUND UINT64_MAX
 
-/* A cell: text or a number, as the kind of its column says. */
+/* A cell; the kind of its column decides between text and number. */
 struct value {
 	const char *text;
 	uint64_t number;
@@ -33,7 +33,7 @@ struct value {
 
 struct table_options {
 	bool json, raw, noheadings, bytes;
-	const char *output; /* names of columns, or NULL for the usual ones */
+	const char *output; /* comma-separated names of columns, NULL for the default */
 };
 
 struct table;
