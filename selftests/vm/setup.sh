@@ -1,126 +1,274 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Installs what the named groups need on Debian 12, and fetches the kernels
-# that the tests boot. Asks nothing, and is silent when everything is there.
+# Install what the named groups need on Debian, and fetch the kernels that the
+# tests boot. Ask nothing, and print nothing when everything is there. With
+# --missing install and fetch nothing: name what is missing, and fail.
 #
-# The kernels are downloaded and unpacked below the user's cache directory,
-# never installed:
+# Kernels are downloaded and unpacked below the user's cache directory, never
+# installed:
 #
 #   linux-<series>/vmlinux	the image, uncompressed, as qemu boots it
 #   linux-<series>/headers	builds external modules
 #   linux-source-6.1		checkers and kselftest headers of that kernel
 #   linux-debug, linux-kcsan, linux-coverage
-#				the same of the kernels that are built from that
-#				source with base.config and debug.config,
-#				kcsan.config or coverage.config, but compressed;
-#				links to what was built from these versions of
-#				all three
+#				the same for the kernels built from that source
+#				with base.config and debug.config, kcsan.config
+#				or coverage.config; the image is compressed. Each
+#				is a link to a directory named after its inputs
+#   newer/<series>/headers	headers of Debian 13's kernels, to build only
 
 set -euo pipefail
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/slotpool
 series="6.1 6.12"
 here=$(cd "$(dirname "$0")" && pwd)
+cc=${CC:-cc}
+kdir=${KDIR:-/lib/modules/$(uname -r)/build}
 
 usage()
 {
-	echo "usage: ${0##*/} build|kernels|vm|debug|kcsan|coverage|plots|bench|fuzz|style|guests|demo ..." >&2
+	cat >&2 <<-END
+	usage: ${0##*/} [--missing] GROUP...
+
+	  library user module build	what make library, user, module and make compile with
+	  kernels			the stock kernels of the tests, and their headers
+	  unit harness vm		check-unit, check-user, check-vm
+	  debug kcsan coverage		the kernels that watch the module
+	  mutate fuzz style newer	mutate, fuzz, style, check-build
+	  guests demo plots bench	demo BACKEND=user, demo, bench NATIVE=1, bench
+	END
 	exit 2
 }
 
-# "package reason", a line each
-packages()
+# ---- what is missing ----
+
+# Packages of Debian 12, each with the reason to install it
+declare -A missing looked_for
+
+# Note that PACKAGE is missing unless TEST succeeds. The tests look for what is
+# used, not for a package: Debian 13 and other distributions have other names.
+# Usage: need PACKAGE REASON TEST...
+need()
 {
+	local package=$1 reason=$2
+
+	shift 2
+	[ -z "${missing[$package]:-}" ] || return 0
+	"$@" >/dev/null 2>&1 || missing[$package]=$reason
+}
+
+has()
+{
+	[ -n "$(command -v "$1")" ]
+}
+
+# CC may be a compiler and its options, or have ccache before it.
+compiles()
+{
+	# shellcheck disable=SC2086
+	echo 'int main(void) { return 0; }' | $cc -x c - -o /dev/null "$@"
+}
+
+includes()
+{
+	# shellcheck disable=SC2086
+	echo "#include <$1>" | $cc -E -x c -
+}
+
+# The file of that name is where the compiler finds libraries.
+links()
+{
+	# shellcheck disable=SC2086
+	[ -e "$($cc -print-file-name="$1")" ]
+}
+
+is_static()
+{
+	has "$1" && ! ldd "$(command -v "$1")" | grep -q '=>'
+}
+
+# 127 is what the shell returns for a program without its libraries.
+runs()
+{
+	local status=0
+
+	"$@" || status=$?
+	[ "$status" -ne 127 ]
+}
+
+fuzzes()
+{
+	echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' |
+		clang -fsanitize=fuzzer,address,undefined -x c - -o /dev/null
+}
+
+wasm_file()
+{
+	[ -e "$(clang --target=wasm32-wasi "$@")" ]
+}
+
+# The compiler that the kernel of $kdir was built with, and so its modules
+module_compiler()
+{
+	sed -n 's/^#define CONFIG_CC_VERSION_TEXT "\([^ "]*\).*/\1/p' \
+		"$kdir/include/generated/autoconf.h" 2>/dev/null |
+		sed -n 's/^\(.*-linux-gnu-\)\{0,1\}\(gcc[-0-9]*\)$/\2/p'
+}
+
+# Find out what a group lacks.
+look_for()
+{
+	local compiler
+
+	[ -z "${looked_for[$1]:-}" ] || return 0
+	looked_for[$1]=y
 	case $1 in
+	library)
+		need gcc "compiles C" has "${cc%% *}"
+		need libc6-dev "headers of the C library" includes stdio.h
+		need libc6-dev "headers of the kernel's interface" includes linux/types.h
+		need binutils "ar and objcopy make the library" has ar
+		need binutils "ar and objcopy make the library" has objcopy
+		;;
+	user)
+		look_for library
+		need libc6-dev "the static C library, for the examples" links libc.a
+		need pkg-config "finds libsmartcols" has pkg-config
+		need libsmartcols-dev "slotpoolctl prints its tables with it" \
+			pkg-config --exists smartcols
+		;;
+	module)
+		if [ ! -e "$kdir/Makefile" ]; then
+			missing[linux-headers-$(uname -r)]="headers of the running kernel ($kdir)"
+			return 0
+		fi
+		compiler=$(module_compiler)
+		if [ -n "$compiler" ] && [ -z "${MODULE_CC:-}" ]; then
+			need "$compiler" "compiles modules for that kernel" has "$compiler"
+		fi
+		if [ -x "$kdir/tools/objtool/objtool" ]; then
+			need libelf1 "objtool, part of a module's build, reads ELF with it" \
+				runs "$kdir/tools/objtool/objtool"
+		fi
+		;;
 	build)
-		cat <<-END
-		gcc compiles user space
-		libc6-dev headers of the C library
-		gcc-12 compiles modules for Debian's kernels
-		libelf1 objtool, part of a module's build, reads ELF with it
-		libssl3 needed by the kernel's build tools
-		pahole needed by the kernel's build tools
-		kmod modinfo, modprobe
-		g++ compiles the examples in C++
-		pkg-config finds libsmartcols
-		libsmartcols-dev slotpoolctl prints its tables with it
-		END
+		look_for user
+		look_for module
+		;;
+	unit)
+		look_for library
+		need gcc "has the sanitizers that watch the tests" \
+			compiles -fsanitize=address,undefined
 		;;
 	kernels)
-		cat <<-END
-		xz-utils unpacks kernel packages
-		zstd unpacks kernel images
-		binutils readelf checks an unpacked kernel image
-		END
+		need gcc-12 "compiles modules for Debian's kernels" has gcc-12
+		need libelf1 "objtool, part of a module's build, reads ELF with it" \
+			links libelf.so.1
+		need xz-utils "unpacks kernel packages" has xz
+		need zstd "unpacks kernel images" has zstd
+		need binutils "readelf checks an unpacked kernel image" has readelf
+		;;
+	harness)
+		look_for user
+		need xz-utils "unpacks the kernel's test harness" has xz
 		;;
 	vm)
-		packages build
-		packages kernels
-		cat <<-END
-		qemu-system-x86 runs the test kernels
-		busybox-static is the test machine's user space
-		cpio packs the test machine's file system
-		gcc-multilib compiles a 32-bit caller of the ioctls
-		END
+		look_for unit
+		look_for user
+		look_for kernels
+		need g++ "compiles the example in C++" has "${CXX:-g++}"
+		need qemu-system-x86 "runs the test kernels" has qemu-system-x86_64
+		need busybox-static "is the test machine's user space" is_static busybox
+		need cpio "packs the test machine's file system" has cpio
+		need gcc-multilib "compiles a 32-bit caller of the ioctls" compiles -m32 -static
 		;;
 	debug|kcsan|coverage)
-		packages vm
-		cat <<-END
-		flex generates the parser of kernel configurations
-		bison generates the parser of kernel configurations
-		bc computes constants of the kernel
-		libelf-dev objtool reads and writes ELF with it
-		END
+		look_for vm
+		need flex "generates the parser of kernel configurations" has flex
+		need bison "generates the parser of kernel configurations" has bison
+		need bc "computes constants of the kernel" has bc
+		need libelf-dev "objtool reads and writes ELF with it" includes gelf.h
 		;;
-	plots)
-		cat <<-END
-		gnuplot-nox draws what the benchmark measures
-		END
-		;;
-	bench)
-		packages demo
-		packages plots
+	mutate)
+		look_for vm
+		need patch "applies the mutants" has patch
 		;;
 	fuzz)
-		cat <<-END
-		clang compiles the fuzzers of user space
-		libclang-rt-14-dev has libFuzzer and the sanitizers
-		END
+		need clang "compiles the fuzzers of user space" has clang
+		need libclang-rt-dev "has libFuzzer and the sanitizers" fuzzes
 		;;
 	style)
-		packages build
-		packages kernels
-		cat <<-END
-		perl runs checkpatch and kernel-doc
-		sparse checks address spaces, endianness and locks
-		cppcheck checks user space
-		clang-format checks the layout of user space
-		shellcheck checks scripts
-		codespell checks spelling
-		mandoc checks manual pages
-		END
+		look_for user
+		look_for kernels
+		need g++ "compiles the headers as C++" has "${CXX:-g++}"
+		need perl "runs checkpatch and kernel-doc" perl -MPod::Usage -MTerm::ANSIColor -e 1
+		need sparse "checks address spaces, endianness and locks" has sparse
+		need cppcheck "checks user space" has cppcheck
+		need clang-format "checks the layout of user space" has clang-format
+		need shellcheck "checks scripts" has shellcheck
+		need codespell "checks spelling" has codespell
+		need mandoc "checks manual pages" has mandoc
+		need patch "tries the mutants" has patch
+		need reuse "checks that each file names its license" has reuse
+		;;
+	newer)
+		look_for kernels
+		need debian-archive-keyring "verifies the archive of Debian 13" \
+			test -e "$keyring"
 		;;
 	guests)
-		packages build
-		cat <<-END
-		clang compiles the demo's guests to WebAssembly
-		lld links the demo's guests
-		wasi-libc is the C library of the demo's guests
-		libclang-rt-dev-wasm32 is the compiler runtime of the demo's guests
-		wabt translates the demo's guests to C
-		libstb-dev is the image decoder and resizer that the demo's guests run
-		END
+		look_for user
+		need clang "compiles the demo's guests to WebAssembly" has clang
+		need lld "links the demo's guests" has wasm-ld
+		need wasi-libc "is the C library of the demo's guests" \
+			wasm_file -print-file-name=libc.a
+		need libclang-rt-dev-wasm32 "is the compiler runtime of the demo's guests" \
+			wasm_file -print-libgcc-file-name
+		need wabt "translates the demo's guests to C" has wasm2c
+		need libstb-dev "is the decoder and resizer that the demo's guests run" \
+			includes stb/stb_image.h
 		;;
 	demo)
-		packages vm
-		packages guests
+		look_for vm
+		look_for guests
+		;;
+	plots)
+		need gnuplot-nox "draws what the benchmark measures" has gnuplot
+		;;
+	bench)
+		look_for demo
+		look_for plots
 		;;
 	*)
 		usage
 		;;
 	esac
 }
+
+# Fill $missing with what the groups lack, and $names with its packages.
+find_missing()
+{
+	local group
+
+	missing=() looked_for=()
+	for group; do
+		look_for "$group"
+	done
+	mapfile -t names < <(printf '%s\n' "${!missing[@]}" | sed '/^$/d' | sort)
+}
+
+# $1: what stands before each
+print_missing()
+{
+	local name
+
+	for name in "${names[@]}"; do
+		echo "$1$name: ${missing[$name]}"
+	done
+}
+
+# ---- installing ----
 
 as_root()
 {
@@ -139,13 +287,13 @@ update_lists()
 		return 0
 	fi
 	echo "setup: updating the package lists"
-	# A stale or unreachable extra source is no reason to stop: what is
-	# really missing is found missing below.
+	# Go on despite a stale or unreachable extra source: the installation
+	# fails if it matters.
 	as_root apt-get update -qq || true
 	lists_updated=y
 }
 
-# A line now and then of what apt-get does
+# Print a line now and then about apt-get.
 progress()
 {
 	awk '/newly installed/ { total = $3 }
@@ -157,29 +305,32 @@ progress()
 
 install_packages()
 {
-	local wanted missing names
+	local headers
 
-	wanted=$(for group; do packages "$group"; done | sort -u)
-	if [ -z "$(command -v dpkg-query)" ]; then
-		echo "setup: installs nothing without dpkg; needed is what Debian 12 calls" >&2
-		printf '%s\n' "$wanted" | sed 's/^\([^ ]*\) /  \1: /' >&2
-		return 0
+	find_missing "$@"
+	[ "${#names[@]}" -gt 0 ] || return 0
+
+	if ! has apt-get; then
+		echo "setup: no apt-get to install with; Debian 12 calls what is missing:" >&2
+		print_missing "  " >&2
+		exit 1
 	fi
-	missing=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' 2>/dev/null |
-		awk 'NR == FNR { if ($1 == "installed") have[$2]; next }
-		     !($1 in have)' - <(printf '%s\n' "$wanted"))
-	[ -n "$missing" ] || return 0
-
-	mapfile -t names < <(printf '%s\n' "$missing" | cut -d ' ' -f 1)
 	if ! as_root true; then
 		echo "setup: neither root nor sudo without a password; please run as root" >&2
 		echo "  apt-get install --no-install-recommends ${names[*]}" >&2
 		exit 1
 	fi
-	printf '%s\n' "$missing" | sed 's/^\([^ ]*\) /setup: installing \1: /'
 	update_lists
-	# Never trade a package that the user has for one that we want.
-	if ! as_root env DEBIAN_FRONTEND=noninteractive \
+	headers=linux-headers-$(uname -r)
+	if [ -n "${missing[$headers]:-}" ] && ! apt-cache show "$headers" >/dev/null 2>&1; then
+		echo "setup: apt has no $headers; set KDIR, or use a kernel of the tests:" \
+			"make setup GROUPS=kernels, make module KERNEL=6.12" >&2
+		unset "missing[$headers]"
+		mapfile -t names < <(printf '%s\n' "${names[@]}" | grep -vxF "$headers")
+	fi
+	print_missing "setup: installing "
+	# --no-remove: never trade a package that the user has for one of these.
+	if [ "${#names[@]}" -gt 0 ] && ! as_root env DEBIAN_FRONTEND=noninteractive \
 		apt-get install -q -y --no-remove --no-install-recommends \
 		"${names[@]}" 2>&1 </dev/null | tee "$cache/apt.log" |
 		progress; then
@@ -187,25 +338,66 @@ install_packages()
 		echo "setup: apt-get could not install: ${names[*]}" >&2
 		exit 1
 	fi
+	find_missing "$@"
+	[ "${#names[@]}" -eq 0 ] || {
+		echo "setup: still missing after the installation:" >&2
+		print_missing "  " >&2
+		exit 1
+	}
 }
 
-# The packages that the meta-package $1 stands for
+# ---- fetching ----
+
+# Print the dependencies of package $1 whose names match $2; more is for apt-cache.
+# None is no error: callers say what they miss.
 dependency()
 {
-	LC_ALL=C apt-cache depends --important "$1" 2>/dev/null |
-		awk '$1 == "Depends:" && !/</ { print $2 }'
+	local package=$1 pattern=$2
+
+	shift 2
+	{ LC_ALL=C apt-cache "$@" depends --important "$package" 2>/dev/null || true; } |
+		awk -v pattern="$pattern" \
+			'$1 == "Depends:" && !/</ && $2 ~ pattern { print $2 }'
+}
+
+meta_package()
+{
+	case $1 in
+	6.1)	echo amd64 ;;
+	*)	echo "$1-amd64" ;;
+	esac
+}
+
+missing_kernel()
+{
+	echo "setup: no package linux-image-$1, or none of its headers; apt needs the" \
+		"archives of Debian 12 and of its security updates" >&2
+	exit 1
+}
+
+# Fail before the long part if apt doesn't know the kernels.
+check_kernels()
+{
+	local name meta
+
+	for name in $series; do
+		[ ! -d "$cache/linux-$name" ] || continue
+		update_lists
+		meta=$(meta_package "$name")
+		[ -n "$(dependency "linux-image-$meta" ^linux-image-)" ] || missing_kernel "$meta"
+	done
 }
 
 download()
 {
 	echo "setup: downloading $*"
-	(cd "$work" && apt-get -q -o APT::Sandbox::User=root download "$@") || {
+	(cd "$work" && apt-get -q -o APT::Sandbox::User=root "${apt_options[@]}" download "$@") || {
 		echo "setup: cannot download: $*" >&2
 		exit 1
 	}
 }
 
-# A directory appears under its name only when it is complete.
+# Work in a new directory, which gets its name only when it is complete.
 begin()
 {
 	work=$(mktemp -d "$cache/$1.XXXXXX")
@@ -218,7 +410,7 @@ finish()
 	mv -T "$work" "$cache/$1"
 }
 
-# Unpacks parts of the kernel's source, or all of it, to $work/DIRECTORY.
+# Unpack parts of the kernel's source, or all of it, to $work/DIRECTORY.
 # Usage: unpack_source DIRECTORY [PART]...
 unpack_source()
 {
@@ -253,39 +445,53 @@ fetch_source()
 	finish linux-source-6.1
 }
 
+# Unpack the headers and build tools that $work has as packages. $1: name of the
+# headers' package
+unpack_headers()
+{
+	local headers=$1 tree=$work/usr/src/$1 deb
+
+	for deb in "$work"/linux-{headers,kbuild}-*.deb; do
+		dpkg-deb -x "$deb" "$work"
+	done
+	# Make the tree find its parts relative to itself, so that it works anywhere.
+	# shellcheck disable=SC2016
+	if grep -q '^KBUILD_OUTPUT' "$tree/Makefile"; then
+		printf 'KBUILD_OUTPUT := %s\ninclude %s../%s/Makefile\n' \
+			'$(dir $(abspath $(lastword $(MAKEFILE_LIST))))' \
+			'$(KBUILD_OUTPUT)' "${headers%-amd64}-common"
+	else
+		printf 'include %s../%s/Makefile\n' \
+			'$(dir $(lastword $(MAKEFILE_LIST)))' "${headers%-amd64}-common"
+	fi >"$work/Makefile"
+	mv "$work/Makefile" "$tree/Makefile"
+	# It only serves to add type information to modules, which takes long.
+	rm -f "$tree/vmlinux"
+	ln -s "usr/src/$headers" "$work/headers"
+}
+
 fetch_kernel()
 {
-	local meta=$1 image headers kbuild deb
+	local name=$1 meta image headers kbuild
 
 	update_lists
-	image=$(dependency "linux-image-$meta")
-	headers=$(dependency "linux-headers-$meta")
-	if [ -z "$image" ] || [ -z "$headers" ]; then
-		echo "setup: no package linux-image-$meta, or none of its headers;" \
-			"apt needs Debian 12 with its security archive" >&2
-		exit 1
+	meta=$(meta_package "$name")
+	image=$(dependency "linux-image-$meta" ^linux-image-)
+	headers=$(dependency "linux-headers-$meta" ^linux-headers-)
+	kbuild=$(dependency "$headers" ^linux-kbuild-)
+	if [ -z "$image" ] || [ -z "$headers" ] || [ -z "$kbuild" ]; then
+		missing_kernel "$meta"
 	fi
-	kbuild=$(dependency "$headers" | grep '^linux-kbuild-')
 
 	begin unfinished
 	download "$image" "$headers" "${headers%-amd64}-common" "$kbuild"
 	echo "setup: unpacking linux ${image#linux-image-}"
-	for deb in "$work"/linux-{headers,kbuild}-*.deb; do
-		dpkg-deb -x "$deb" "$work"
-	done
+	unpack_headers "$headers"
 	dpkg-deb --fsys-tarfile "$work/$image"_*.deb | tar -x -C "$work" ./boot
 	"$cache/linux-source-6.1/scripts/extract-vmlinux" \
 		"$work"/boot/vmlinuz-* >"$work/vmlinux"
 	rm -r "${work:?}/boot"
-
-	# Found relative to itself, the tree works wherever it is.
-	# shellcheck disable=SC2016
-	printf 'include $(dir $(lastword $(MAKEFILE_LIST)))../%s/Makefile\n' \
-		"${headers%-amd64}-common" >"$work/usr/src/$headers/Makefile"
-	# Only good for adding type information to modules, which takes long.
-	rm -f "$work/usr/src/$headers/vmlinux"
-	ln -s "usr/src/$headers" "$work/headers"
-	finish "linux-$2"
+	finish "linux-$name"
 }
 
 fetch_kernels()
@@ -294,31 +500,107 @@ fetch_kernels()
 
 	[ -d "$cache/linux-source-6.1" ] || fetch_source
 	for name in $series; do
-		[ -d "$cache/linux-$name" ] && continue
-		case $name in
-		6.1)	fetch_kernel amd64 "$name" ;;
-		*)	fetch_kernel "$name-amd64" "$name" ;;
+		[ -d "$cache/linux-$name" ] || fetch_kernel "$name"
+	done
+}
+
+# ---- kernels of Debian 13 ----
+
+# List Debian 13's archives at the mirrors that this machine has of Debian's.
+newer_sources()
+{
+	local label uri signed="signed-by=$keyring"
+
+	apt-get indextargets --format "\$(LABEL) \$(REPO_URI)" \
+		"Created-By: Packages" "Origin: Debian" | sort -u |
+	while read -r label uri; do
+		case $label in
+		Debian)
+			echo "deb [$signed] $uri trixie main"
+			echo "deb [$signed] $uri trixie-backports main"
+			;;
+		Debian-Security)
+			echo "deb [$signed] $uri trixie-security main"
+			;;
 		esac
 	done
 }
 
-# Names what a kernel is built from.
+# Print the newest release of each series that apt knows, as in
+# linux-headers-RELEASE-amd64.
+newer_releases()
+{
+	apt-cache "${apt_options[@]}" pkgnames linux-headers- |
+		sed -nE 's/^linux-headers-([0-9]+(\.[0-9]+)+\+deb13(\.[0-9]+)?)-amd64$/\1/p' |
+		sort -V | awk -F . '{ newest[$1 "." $2] = $0 } END { for (s in newest) print newest[s] }'
+}
+
+# Headers are replaced when apt has newer ones, for which it asks once a day.
+fetch_newer()
+{
+	local apt=$cache/newer-apt release headers kbuild name
+
+	mkdir -p "$apt"/{lists,archives}/partial "$apt/none" "$cache/newer"
+	: >"$apt/status"
+	# Apart from this machine's apt: what it installs must not change. An
+	# old snapshot of an archive is as good as a mirror.
+	apt_options=(-o "Dir::Etc::SourceList=$apt/sources.list" -o "Dir::Etc::SourceParts=$apt/none"
+		-o Dir::Etc::Preferences=/dev/null -o "Dir::Etc::PreferencesParts=$apt/none"
+		-o "Dir::State::Lists=$apt/lists" -o "Dir::State::status=$apt/status"
+		-o "Dir::Cache=$apt" -o "Dir::Cache::Archives=$apt/archives"
+		-o Acquire::Check-Valid-Until=false -o Acquire::Languages=none)
+	if [ -z "$(find "$apt/updated" -mtime -1 2>/dev/null)" ]; then
+		newer_sources >"$apt/sources.list"
+		if [ ! -s "$apt/sources.list" ]; then
+			update_lists
+			newer_sources >"$apt/sources.list"
+		fi
+		echo "setup: updating the package lists of Debian 13"
+		if ! apt-get -qq -o APT::Sandbox::User=root "${apt_options[@]}" update; then
+			echo "setup: this machine's mirrors of Debian lack Debian 13" >&2
+			exit 1
+		fi
+		touch "$apt/updated"
+	fi
+	newer_releases >"$apt/releases"
+	if [ ! -s "$apt/releases" ]; then
+		echo "setup: no kernel headers in Debian 13's archives" >&2
+		exit 1
+	fi
+	while read -r release; do
+		[ ! -d "$cache/newer/$release" ] || continue
+		headers=linux-headers-$release-amd64
+		kbuild=$(dependency "$headers" ^linux-kbuild- "${apt_options[@]}")
+		begin unfinished
+		download "$headers" "${headers%-amd64}-common" ${kbuild:+"$kbuild"}
+		unpack_headers "$headers"
+		finish "newer/$release"
+	done <"$apt/releases"
+	for name in "$cache"/newer/*; do
+		grep -qxF "${name##*/}" "$apt/releases" || rm -r "$name"
+	done
+	apt_options=()
+}
+
+# ---- building kernels ----
+
+# Name what a kernel is built from.
 build_inputs()
 {
 	local version
 
-	version=$(apt-cache show --no-all-versions linux-source-6.1 2>/dev/null |
+	version=$({ apt-cache show --no-all-versions linux-source-6.1 2>/dev/null || true; } |
 		sed -n 's/^Version: //p')
 	if [ -z "$version" ]; then
-		echo "setup: no package linux-source-6.1; apt needs Debian 12" >&2
+		echo "setup: no package linux-source-6.1; apt needs the archive of Debian 12" >&2
 		exit 1
 	fi
 	{ echo "$version"; grep -h '^CONFIG' "$here/base.config" "$here/$1.config"; } |
 		sha256sum | cut -c 1-12
 }
 
-# The kernel's release has its inputs' name: a module that was built for
-# another such kernel can't be loaded.
+# The release names the inputs, so that a module built for another such kernel
+# can't be loaded.
 kernel_make()
 {
 	local compiler=gcc-12
@@ -330,24 +612,24 @@ kernel_make()
 
 configure_kernel()
 {
-	local missing wanted=$work/wanted.config
+	local unset_options wanted=$work/wanted.config
 
 	cat "$here/base.config" "$here/$name.config" >"$wanted"
 	kernel_make -s KCONFIG_ALLCONFIG="$wanted" allnoconfig
-	missing=$(grep '^CONFIG' "$wanted" | grep -vxFf "$work/source/.config") || return 0
-	echo "setup: options of $name.config or base.config that this kernel can't have:" >&2
-	echo "$missing" >&2
+	unset_options=$(grep '^CONFIG' "$wanted" | grep -vxFf "$work/source/.config") || return 0
+	echo "setup: this kernel can't have these options of $name.config or base.config:" >&2
+	echo "$unset_options" >&2
 	exit 1
 }
 
-# A line now and then of what the kernel's make does
+# Print a line now and then about the kernel's make.
 build_progress()
 {
 	awk '$1 == "CC" && ++compiled % 100 == 0 {
 		print "setup: compiled", compiled, "files"; fflush() }'
 }
 
-# Keeps what qemu boots, and what builds modules.
+# Keep what qemu boots and what builds modules.
 pack_kernel()
 {
 	(
@@ -358,7 +640,8 @@ pack_kernel()
 		cp -a --parents -t ../headers .config Makefile Module.symvers \
 			arch/x86 include scripts tools/objtool/objtool
 	)
-	# With KASAN it dies where qemu would enter an uncompressed one.
+	# A kernel with KASAN dies at the entry that qemu takes into an uncompressed
+	# image.
 	mv "$work/source/arch/x86/boot/bzImage" "$work/vmlinux"
 	rm -r "$work/source" "$work/wanted.config"
 }
@@ -389,8 +672,8 @@ build_kernel()
 	ln -sfn "linux-$name-$inputs" "$cache/linux-$name"
 }
 
-# The demo's input: pictures of many kinds and sizes
-fetch_images()
+# Fetch the demo's input: pictures of many kinds and sizes.
+fetch_pictures()
 {
 	[ ! -d "$cache/imagemagick-6-doc" ] || return 0
 	update_lists
@@ -400,7 +683,34 @@ fetch_images()
 	finish imagemagick-6-doc
 }
 
+# Succeed if one of the groups in $1 was named.
+wanted()
+{
+	local group
+
+	for group in $1; do
+		case " ${groups[*]} " in
+		*" $group "*)	return 0 ;;
+		esac
+	done
+	return 1
+}
+
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+apt_options=()
+if [ "${1:-}" = --missing ]; then
+	shift
+	[ $# -gt 0 ] || usage
+	find_missing "$@"
+	[ "${#names[@]}" -gt 0 ] || exit 0
+	echo "missing, named as in Debian 12:" >&2
+	print_missing "  " >&2
+	echo 'install it, or run "make setup"' >&2
+	exit 1
+fi
+
 [ $# -gt 0 ] || usage
+groups=("$@")
 mkdir -p "$cache"
 exec 9>"$cache/lock"
 if ! flock -n 9; then
@@ -408,15 +718,24 @@ if ! flock -n 9; then
 	flock 9
 fi
 rm -rf "$cache"/unfinished.*
+needs_kernels="kernels vm debug kcsan coverage mutate bench style demo"
+if wanted "$needs_kernels"; then
+	check_kernels
+fi
 install_packages "$@"
-case " $* " in
-*" kernels "*|*" vm "*|*" debug "*|*" kcsan "*|*" coverage "*|*" bench "*|*" style "*|*" demo "*)
+if wanted "$needs_kernels"; then
 	fetch_kernels
-	;;
-esac
-case " $* " in
-*" debug "*|*" kcsan "*|*" coverage "*)
-	# Who needs other things doesn't wait until they are built.
+elif wanted harness && [ ! -d "$cache/linux-source-6.1" ]; then
+	fetch_source
+fi
+if wanted newer; then
+	fetch_newer
+fi
+if wanted "guests bench demo"; then
+	fetch_pictures
+fi
+if wanted "debug kcsan coverage"; then
+	# Setups for other groups need not wait for the build.
 	exec 9>"$cache/build.lock"
 	flock 9
 	rm -rf "$cache"/unbuilt.*
@@ -425,10 +744,4 @@ case " $* " in
 		debug|kcsan|coverage)	build_kernel "$group" ;;
 		esac
 	done
-	;;
-esac
-case " $* " in
-*" guests "*|*" bench "*|*" demo "*)
-	fetch_images
-	;;
-esac
+fi
