@@ -1,23 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# make help tells what there is to make.
+# make help lists the targets.
+#
+# Targets that build for use (all, module, user, library, install) neither install
+# packages nor fetch anything: they name what is missing, and fail. Targets that
+# test or measure call setup.sh, as make setup does.
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 SERIES := 6.1 6.12
-# Kernels that are built for the tests
+# Kernels that setup.sh builds for the tests
 BUILT := debug kcsan coverage
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/slotpool
 SOURCE := $(CACHE)/linux-source-6.1
 BUILD := $(CURDIR)/build
 
 ifneq ($(filter-out $(SERIES) $(BUILT),$(KERNEL)),)
-$(error KERNEL=$(KERNEL) is none of $(SERIES) $(BUILT))
+$(error KERNEL=$(KERNEL) is none of: $(SERIES) $(BUILT))
 endif
 
-SETUP := selftests/vm/setup.sh
+SETUP := CC='$(CC)' CXX='$(CXX)' selftests/vm/setup.sh
 MAKEFLAGS += --no-print-directory
 
-# Everything that is built shares build/.
+# All targets write to build/.
 .NOTPARALLEL:
 
 .PHONY: all
@@ -28,87 +32,116 @@ help:
 	@echo 'make                 module for the running kernel (KDIR) and user space'
 	@echo 'make module          the module; KERNEL=6.1, 6.12, debug, kcsan or coverage for a'
 	@echo '                     kernel of the tests'
-	@echo 'make user            library, tool'
-	@echo 'make demo            the demonstration, in a virtual machine; HOST=1 for this'
+	@echo 'make library         the library alone: takes a C compiler, ar and objcopy'
+	@echo 'make user            library, tool, examples'
+	@echo 'make install         library, tool and manual pages, below PREFIX (/usr/local)'
+	@echo 'make uninstall       remove what make install made'
+	@echo 'make setup           install what make takes; GROUPS="vm style" for what other'
+	@echo '                     targets take (they do that themselves)'
+	@echo 'make demo            the demonstration, in a virtual machine; BACKEND=user for this'
 	@echo '                     machine, without the module'
 	@echo 'make check           all tests'
 	@echo 'make check-unit      the tests that need no kernel'
 	@echo 'make check-user      the tests of the library without the module, on this machine'
 	@echo 'make check-vm        the tests in a virtual machine; KERNEL=6.12 for one kernel,'
 	@echo '                     TESTS="lifetime errors" for some of selftests/'
-	@echo 'make check-debug     the same, and with each allocation failing once, on a kernel'
-	@echo '                     built with KASAN, lockdep, kmemleak and more'
-	@echo 'make check-races     the tests of many threads on a kernel built with KCSAN'
-	@echo 'make coverage        which lines of the module the tests run'
-	@echo 'make bench           measure slotpool and what else there is for its purpose, in'
-	@echo '                     virtual machines; NATIVE=1 for this machine, in time'
-	@echo 'make bench-quick     the main figures of it'
-	@echo 'make bench-readme    put what make bench has found into README.md'
-	@echo 'make mutate          take lines out of the module, one at a time, and see a test fail;'
-	@echo '                     MUTANTS=selftests/mutants/private-zap.patch for some'
+	@echo 'make check-debug     the same, and fail each allocation once, on a kernel built with'
+	@echo '                     KASAN, lockdep, kmemleak and more'
+	@echo 'make check-races     the tests of many threads, on a kernel built with KCSAN'
+	@echo 'make check-build     compile the module for the kernels of Debian 13'
+	@echo 'make coverage        list the lines of the module that no test runs'
+	@echo 'make bench           measure slotpool and its alternatives, in virtual machines;'
+	@echo '                     NATIVE=1 for this machine, in time'
+	@echo 'make bench-quick     the main figures of make bench'
+	@echo 'make bench-readme    copy the figures of make bench to README.md'
+	@echo 'make mutate          take lines out of the module, one at a time, and check that a'
+	@echo '                     test fails; MUTANTS=selftests/mutants/private-zap.patch for some'
 	@echo 'make oracle OPERATIONS=5000000'
-	@echo '                     selftests/oracle.c for longer; SEED=0x.. for a seed of its own,'
+	@echo '                     run the oracle test for longer; SEED=0x.. for a given seed,'
 	@echo '                     KERNEL=6.12 for one kernel'
-	@echo 'make fuzz TIME=10m   invent calls and accesses, guided by what they reach, on the'
-	@echo '                     debug kernel, and operations on the policy and arguments of'
-	@echo '                     the ioctls in user space (2m);'
-	@echo '                     SEED=0x.. for a seed of its own, REPLAY=build/fuzz/crash-.. for'
-	@echo '                     what ended an earlier run'
+	@echo 'make fuzz TIME=10m   fuzz the ioctls and the memory on the debug kernel, and the'
+	@echo '                     policy and the arguments of ioctls in user space (2m);'
+	@echo '                     SEED=0x.. for a given seed, REPLAY=build/fuzz/crash-.. to'
+	@echo '                     repeat a failure'
 	@echo 'make soak            kill 10,000 clients, load and unload the module 1,000 times, and'
-	@echo '                     have a day of requests, or as many as fit into TIME=10m;'
-	@echo '                     SEED=0x.. for a seed of its own, KERNEL=6.12 for one kernel'
+	@echo '                     run days of requests for TIME=10m, one at least;'
+	@echo '                     SEED=0x.. for a given seed, KERNEL=6.12 for one kernel'
 	@echo 'make style           static checks'
-	@echo 'make install         library, tool and manual pages, below PREFIX (/usr/local)'
+	@echo 'make dist            build/slotpool-VERSION.tar.gz from the last commit'
 	@echo 'make clean           remove build/'
+
+.PHONY: setup
+GROUPS ?= build
+setup:
+	@KDIR='$(KDIR)' $(SETUP) $(GROUPS)
 
 # ---- the module ----
 
-# Without KERNEL it is for the running kernel.
+# Without KERNEL: the running kernel's
 MODULE_NAME = $(or $(KERNEL),module)
 MODULE_KDIR = $(if $(KERNEL),$(CACHE)/linux-$(KERNEL)/headers,$(KDIR))
 
-# On the debug kernel what is undefined in modules is reported, and what runs in them
-# can be told.
+# UBSAN reports undefined behaviour in modules, KCOV tells the fuzzer what runs.
 KBUILD_linux-debug := CC=gcc-12 UBSAN_SANITIZE=y KCOV_INSTRUMENT=y
 KBUILD_linux-kcsan := CC=gcc-12
 KBUILD_linux-coverage := CC=gcc-12 GCOV_PROFILE=y
 
 MODULE_SOURCES := Kbuild kmod uapi
-# What tests need inside the kernel
+# Modules that tests load beside slotpool
 TEST_MODULE_SOURCES := $(wildcard selftests/modules/*)
 
-# Kbuild leaves its output beside the sources, so it gets a tree of links to
-# them. $(1): the tree below build/, $(2): its sources, $(3): a kernel's
-# headers, $(4): more for Kbuild. What was built for another release is no use.
+# Builds in two directories have the same bytes. gcov finds its counts by the true
+# path.
+# $(1): the tree below build/, $(2): a kernel's headers
+prefix_map = $(if $(filter coverage%,$(1)),,-ffile-prefix-map=$(BUILD)/$(1)=. \
+	-ffile-prefix-map=$(dir $(realpath $(2)))=)
+
+# Kbuild writes beside the sources, so build in a tree of links to them. Objects of
+# another kernel release are stale.
+# $(1): the tree below build/, $(2): its sources, $(3): a kernel's headers,
+# $(4): more for Kbuild, $(5): more for the compiler
 kbuild = mkdir -p $(BUILD)/$(1) && \
 	{ cmp -s $(3)/include/generated/utsrelease.h $(BUILD)/$(1)/utsrelease.h || \
 	find $(BUILD)/$(1) -name '*.o' -delete; } && \
 	cp $(3)/include/generated/utsrelease.h $(BUILD)/$(1)/ && \
 	cp -rsf $(addprefix $(CURDIR)/,$(2)) $(BUILD)/$(1)/ && \
-	$(MAKE) -C $(3) M=$(BUILD)/$(1) CONFIG_DEBUG_INFO_BTF_MODULES= $(4) \
+	$(MAKE) -C $(3) M=$(BUILD)/$(1) CONFIG_DEBUG_INFO_BTF_MODULES= \
+		KCFLAGS='$(strip $(call prefix_map,$(1),$(3)) $(5))' $(4) \
 		$(KBUILD_$(notdir $(3:/headers=))) modules
 
 .PHONY: module
 module:
 ifdef KERNEL
-	@$(SETUP) build $(or $(filter $(BUILT),$(KERNEL)),kernels)
-endif
 	@test -e $(MODULE_KDIR)/Makefile || { \
-		echo "$(MODULE_KDIR): no kernel headers; install linux-headers-$$(uname -r)," \
-			"set KDIR, or take a kernel of the tests: make KERNEL=6.12" >&2; exit 1; }
+		echo "no headers of the kernel $(KERNEL); fetch them with:" \
+			"make setup GROUPS=$(or $(filter $(BUILT),$(KERNEL)),kernels)" >&2; exit 1; }
+endif
+	@KDIR='$(MODULE_KDIR)' MODULE_CC='$(if $(findstring command,$(origin CC)),$(CC))' \
+		$(SETUP) --missing module
 	@$(call kbuild,$(MODULE_NAME),$(MODULE_SOURCES),$(MODULE_KDIR))
 
 # ---- user space ----
 
+# setup.sh needs bash, which the library doesn't: without it the compiler's own
+# messages have to do.
+.PHONY: library
+library:
+	@! command -v bash >/dev/null || $(SETUP) --missing library
+	@echo "  MAKE    userspace"
+	@$(MAKE) -s -C userspace library
+
 .PHONY: user
 user:
-	@$(SETUP) build
+	@$(SETUP) --missing user
 	@echo "  MAKE    userspace"
 	@$(MAKE) -s -C userspace
 
-.PHONY: install
+.PHONY: install uninstall
 install: user
 	@$(MAKE) -C userspace install
+
+uninstall:
+	@$(MAKE) -C userspace uninstall
 
 # ---- tests ----
 
@@ -116,26 +149,26 @@ CHECK_SERIES := $(or $(KERNEL),$(SERIES))
 EXAMPLES := $(basename $(notdir $(wildcard userspace/examples/*.c userspace/examples/*.cc)))
 GUEST_TOOLS := slotpoolctl $(EXAMPLES)
 ALL_TESTS := $(basename $(notdir $(wildcard selftests/*.c selftests/*.sh)))
-# Those that only a kernel can run which was built for it
+# These need fault injection, which stock kernels lack.
 DEBUG_TESTS := fail_nth
-# Those that need neither the module nor a machine of their own
+# These need neither the module nor a virtual machine.
 USER_TESTS := library_user oracle_user
-# Those in which threads or processes meet: each access may wait to see another one
+# In these threads or processes race. KCSAN delays accesses to see one.
 RACE_TESTS := canaries lifetime oracle policy pressure races reserve shortage steady stress
-# Those that leave the module alone find nothing in a debug kernel.
+# Tests without the module find nothing in a debug kernel.
 TESTS_debug := $(filter-out $(USER_TESTS),$(ALL_TESTS))
 TESTS_kcsan := $(RACE_TESTS)
 TESTS_coverage := $(ALL_TESTS)
 TESTS ?= $(or $(TESTS_$(KERNEL)),$(filter-out $(DEBUG_TESTS),$(ALL_TESTS)))
 unknown_tests = $(filter-out $(ALL_TESTS),$(TESTS))
-# A name is a script, or a program built from a source of that name.
+# A test is a script, or a program built from a source of its name.
 test_programs = $(foreach test,$(TESTS),$(or $(wildcard selftests/$(test).sh),\
 	$(BUILD)/selftests/$(test)))
 
-# Where make check collects what its parts counted
+# make check collects the counts of its parts in $(RESULTS).
 result = $(if $(RESULTS),$(RESULTS)/$(1),/dev/null)
 
-UNIT_TESTS := $(basename $(notdir $(shell grep -lw main selftests/unit/*.c)))
+UNIT_TESTS = $(basename $(notdir $(shell grep -lw main selftests/unit/*.c)))
 
 .PHONY: check
 check:
@@ -147,8 +180,7 @@ check:
 
 .PHONY: check-unit
 check-unit:
-	@command -v $(CC) >/dev/null || { \
-		echo "no compiler: install gcc and libc6-dev" >&2; exit 1; }
+	@$(SETUP) unit
 	@echo "  MAKE    selftests/unit"
 	@$(MAKE) -s -C selftests/unit
 	@echo "User space, $(words $(UNIT_TESTS)) programs"
@@ -158,7 +190,8 @@ check-unit:
 
 .PHONY: check-user
 check-user:
-	@$(MAKE) selftests TESTS="$(USER_TESTS)"
+	@$(SETUP) harness
+	@$(MAKE) test-programs TESTS="$(USER_TESTS)"
 	@echo "This machine's Linux, $(words $(USER_TESTS)) programs"
 	@{ for test in $(USER_TESTS); do \
 		echo "@start $$test"; $(BUILD)/selftests/$$test 2>&1; echo "@end $$test $$?"; \
@@ -167,20 +200,26 @@ check-user:
 .PHONY: check-vm $(addprefix check-vm-,$(SERIES) $(BUILT))
 check-vm: $(addprefix check-vm-,$(CHECK_SERIES))
 
-.PHONY: selftests
-selftests: user
+.PHONY: setup-vm
+setup-vm:
 	@$(SETUP) vm
+
+.PHONY: test-programs selftests
+test-programs: user
 	$(if $(unknown_tests),$(error no test $(unknown_tests); there are: $(ALL_TESTS)))
 	@echo "  MAKE    selftests"
 	@$(MAKE) -s -C selftests $(filter $(BUILD)/%,$(test_programs))
 
-# What the machine has besides the module that is tested
+selftests: setup-vm test-programs
+
+# The machine's files, apart from the module under test
 .PHONY: $(addprefix guest-,$(SERIES) $(BUILT))
-$(addprefix guest-,$(SERIES) $(BUILT)): guest-%: user
+$(addprefix guest-,$(SERIES) $(BUILT)): guest-%: setup-vm user
 	@$(if $(filter $(BUILT),$*),$(SETUP) $*)
+	@$(MAKE) -s -C userspace examples
 	@$(call kbuild,$*/modules,$(TEST_MODULE_SOURCES),$(CACHE)/linux-$*/headers)
-	@$(call kbuild,$*-without-dirty-bits,$(MODULE_SOURCES),$(CACHE)/linux-$*/headers,\
-		KCFLAGS=-DSLOTPOOL_WITHOUT_DIRTY_BITS)
+	@$(call kbuild,$*-without-dirty-bits,$(MODULE_SOURCES),$(CACHE)/linux-$*/headers,,\
+		-DSLOTPOOL_WITHOUT_DIRTY_BITS)
 	@install -D -t $(BUILD)/guest/without-dirty-bits $(BUILD)/$*-without-dirty-bits/slotpool.ko
 	@install -D -t $(BUILD)/guest/bin $(addprefix $(BUILD)/userspace/,$(GUEST_TOOLS))
 
@@ -189,7 +228,31 @@ $(addprefix check-vm-,$(SERIES) $(BUILT)): check-vm-%: selftests guest-%
 	@selftests/vm/run.sh --kernel $* --files $(BUILD)/guest --result $(call result,$*) \
 		$(VM_OPTIONS) -- $(test_programs)
 
-# As long as it takes on a slow machine
+# Kernels whose headers alone are there. Their compiler may be newer than this
+# machine's, which then lacks an option of it.
+NEWER := $(notdir $(wildcard $(CACHE)/newer/*))
+newer_compiler = $(shell sed -n 's/^CC = .*\(gcc-[0-9]*\)$$/\1/p' \
+	$(CACHE)/newer/$(1)/headers/.kernelvariables)
+newer_cc = $(if $(shell command -v $(call newer_compiler,$(1))),,\
+	CC=gcc-12 CONFIG_CC_HAS_MIN_FUNCTION_ALIGNMENT=)
+
+.PHONY: check-build check-build-newer $(addprefix check-build-,$(NEWER))
+check-build:
+	@$(SETUP) newer
+	@$(MAKE) -k check-build-newer
+
+check-build-newer: $(addprefix check-build-,$(NEWER))
+
+$(addprefix check-build-,$(NEWER)): check-build-%:
+	@echo "  CC      the module for Linux $*"
+	@mkdir -p $(BUILD)/newer-$*
+	@{ $(call kbuild,newer-$*,$(MODULE_SOURCES),$(CACHE)/newer/$*/headers,-k W=1 \
+		$(call newer_cc,$*),-Werror); } >$(BUILD)/newer-$*/messages 2>&1 || { \
+		grep -E '(error|warning): |^(ERROR|WARNING)' $(BUILD)/newer-$*/messages; \
+		echo "the module does not build for Linux $*;" \
+			"all messages are in build/newer-$*/messages" >&2; exit 1; }
+
+# Enough for a slow machine
 oracle_timeout = $(shell expr 900 + $(OPERATIONS) / 100)
 oracle_environment = SLOTPOOL_OPERATIONS=$(OPERATIONS) PROGRAM_TIMEOUT=$(oracle_timeout) \
 	$(if $(SEED),SLOTPOOL_SEED=$(SEED))
@@ -200,7 +263,7 @@ oracle:
 	@$(MAKE) check-vm TESTS=oracle VM_OPTIONS='--timeout $(oracle_timeout) \
 		--append "$(oracle_environment)"'
 
-# 90, 90s, 10m or 2h
+# $(1): 90, 90s, 10m or 2h
 seconds = $(shell echo $$(($(patsubst %h,%*3600,$(patsubst %m,%*60,$(1:s=))))))
 soak_seconds = $(call seconds,$(or $(TIME),0))
 
@@ -220,7 +283,7 @@ check-debug:
 check-races:
 	@$(MAKE) check-vm KERNEL=kcsan
 
-# The lines of a test that fails count all the same; it is a failure in the end.
+# A failing test fails the target, but its lines count.
 .PHONY: coverage
 coverage:
 	@rm -f $(BUILD)/vm/coverage.output
@@ -230,8 +293,9 @@ coverage:
 MUTANTS ?= $(wildcard selftests/mutants/*.patch)
 
 .PHONY: mutate
-mutate: selftests
-	@$(MAKE) guest-6.12
+mutate:
+	@$(SETUP) mutate
+	@$(MAKE) selftests guest-6.12
 	@selftests/vm/mutate.sh 6.12 $(MUTANTS)
 
 fuzz_seconds = $(call seconds,$(or $(TIME),2m))
@@ -269,9 +333,10 @@ endif
 BENCH_PROGRAMS := $(addprefix $(BUILD)/userspace/,$(filter-out requests,\
 	$(patsubst run-%,%,$(notdir $(wildcard userspace/bench/run-*)))))
 
-# Files of the machines
+# The files of the benchmark's machines
 .PHONY: bench-files bench-quick-files
 bench-quick-files: user
+	@$(MAKE) -s -C userspace bench
 	@rm -rf $(BUILD)/bench
 	@install -D -t $(BUILD)/bench/files/bin $(BENCH_PROGRAMS)
 	@$(MAKE) module KERNEL=6.12
@@ -286,8 +351,9 @@ bench-files: bench-quick-files
 .PHONY: bench bench-quick
 bench bench-quick:
 ifdef NATIVE
-	@$(SETUP) build plots
+	@$(SETUP) user plots
 	@$(MAKE) user
+	@$(MAKE) -s -C userspace bench
 else
 	@$(SETUP) $(if $(filter bench,$@),bench,vm plots)
 	@$(MAKE) $@-files
@@ -306,35 +372,37 @@ USER_FILES = $(filter-out selftests/modules/%,$(call find,userspace selftests,-n
 DOCUMENTED = $(wildcard kmod/*.[ch] uapi/linux/*.h userspace/include/*.h)
 SCRIPTS = $(shell grep -rlE --exclude-dir=build --exclude-dir=.git '^\#!/bin/(ba)?sh' .)
 MAN_PAGES = $(wildcard Documentation/man/*.[1-9])
-# Rules that presume the kernel's types, macros and accessors
+# Rules about types, macros and accessors of the kernel
 USER_IGNORE := --ignore PREFER_KERNEL_TYPES,CAMELCASE,VOLATILE \
 	       --ignore PREFER_DEFINED_ATTRIBUTE_MACRO,USE_NEGATIVE_ERRNO
-# Defines what the rules want to be used, and shall look as the kernel's does
+# It defines what those rules recommend, in the kernel's form.
 STAND_IN := selftests/unit/kernel.h
 STAND_IN_IGNORE := $(USER_IGNORE) --ignore NEW_TYPEDEFS,BIT_MACRO,DATA_RACE,MEMORY_BARRIER \
 		   --ignore MACRO_ARG_REUSE,MACRO_WITH_FLOW_CONTROL
 
 STYLE := $(addprefix style-module-,$(SERIES)) style-checkpatch style-kernel-doc style-uapi \
-	 style-clang-format style-cppcheck style-shellcheck style-codespell style-man
+	 style-clang-format style-cppcheck style-shellcheck style-codespell style-man \
+	 style-mutants style-reuse
 
 .PHONY: style $(STYLE)
 style:
 	@$(SETUP) style
 	@$(MAKE) -k $(STYLE)
 
-# Everything that gcc or sparse says is an error.
-STRICT := -s W=1 C=2 CF=-D__CHECK_ENDIAN__ KCFLAGS=-Werror
+# Any message of gcc or sparse is an error.
+STRICT := -s W=1 C=2 CF=-D__CHECK_ENDIAN__
 
 $(addprefix style-module-,$(SERIES)): style-module-%:
 	@echo "  gcc, sparse on $*"
 	@mkdir -p $(BUILD)/style-$*
-	@{ $(call kbuild,style-$*,$(MODULE_SOURCES),$(CACHE)/linux-$*/headers,$(STRICT)); \
-	$(call kbuild,style-$*/modules,$(TEST_MODULE_SOURCES),$(CACHE)/linux-$*/headers,$(STRICT)); \
+	@{ $(call kbuild,style-$*,$(MODULE_SOURCES),$(CACHE)/linux-$*/headers,$(STRICT),-Werror); \
+	$(call kbuild,style-$*/modules,$(TEST_MODULE_SOURCES),$(CACHE)/linux-$*/headers,$(STRICT),\
+		-Werror); \
 	} 2>&1 | tee $(BUILD)/style-$*/messages
 	@test ! -s $(BUILD)/style-$*/messages
 
-# It looks for names below the root's include/, and leaves a cache of them in
-# the current directory.
+# checkpatch looks for names below the root's include/, and leaves a cache of them
+# in the current directory.
 checkpatch = mkdir -p $(BUILD) && cd $(BUILD) && \
 	$(SOURCE)/scripts/checkpatch.pl --root=$(CURDIR)/userspace --no-tree --strict --terse \
 	--no-summary --max-line-length=100 $(2) -f $(addprefix $(CURDIR)/,$(1))
@@ -357,7 +425,7 @@ style-uapi:
 		userspace/include/slotpool.h
 	@CC=$(CC) selftests/syzlang/check.sh
 
-# Not for the kernel's test harness, whose macros it takes for something else.
+# clang-format misreads the macros of the kernel's test harness.
 style-clang-format:
 	@echo "  clang-format"
 	@clang-format --dry-run -Werror $(filter-out $(wildcard selftests/*.[ch]),$(USER_FILES))
@@ -379,6 +447,26 @@ style-codespell:
 style-man:
 	@echo "  manual pages"
 	@$(if $(MAN_PAGES),mandoc -Tlint -W warning $(MAN_PAGES))
+
+style-mutants:
+	@echo "  mutants"
+	@selftests/vm/mutate.sh --dry-run $(wildcard selftests/mutants/*.patch)
+
+style-reuse:
+	@echo "  reuse"
+	@reuse lint >$(BUILD)/reuse 2>&1 || { cat $(BUILD)/reuse; exit 1; }
+
+# ---- release ----
+
+# The same commit makes the same bytes. A release has no history to make one from.
+.PHONY: dist
+dist:
+	@git -C $(CURDIR) rev-parse -q --verify HEAD >/dev/null || { \
+		echo "make dist needs git and a clone of the repository" >&2; exit 1; }
+	@mkdir -p $(BUILD)
+	@name=slotpool-$$($(MAKE) -s -C userspace version) && \
+	git archive --prefix=$$name/ HEAD | gzip -9n >$(BUILD)/$$name.tar.gz && \
+	echo "build/$$name.tar.gz"
 
 .PHONY: clean
 clean:
