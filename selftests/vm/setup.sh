@@ -128,8 +128,8 @@ look_for()
 		need gcc "compiles C" has "${cc%% *}"
 		need libc6-dev "headers of the C library" includes stdio.h
 		need libc6-dev "headers of the kernel's interface" includes linux/types.h
-		need binutils "ar and objcopy make the library" has ar
-		need binutils "ar and objcopy make the library" has objcopy
+		need binutils "has ar and objcopy, which make the library" has ar
+		need binutils "has ar and objcopy, which make the library" has objcopy
 		;;
 	user)
 		look_for library
@@ -535,6 +535,28 @@ newer_releases()
 		sort -V | awk -F . '{ newest[$1 "." $2] = $0 } END { for (s in newest) print newest[s] }'
 }
 
+# Have Debian 13's C library run the build tools in $work that are too new for this
+# machine's.
+wrap_tools()
+{
+	local tool unpacked=''
+
+	for tool in "$work"/usr/lib/linux-kbuild-*/{scripts/mod/modpost,tools/objtool/objtool}.real-*; do
+		ldd "$tool" 2>&1 | grep -q 'version .* not found' || continue
+		if [ -z "$unpacked" ]; then
+			download libc6
+			dpkg-deb -x "$work"/libc6_*.deb "$work"
+			unpacked=y
+		fi
+		mv "$tool" "$tool.bin"
+		# shellcheck disable=SC2016
+		printf '#!/bin/sh\nlibrary=$(dirname "$0")/../../../x86_64-linux-gnu\n%s\n' \
+			'exec "$library/ld-linux-x86-64.so.2" --library-path "$library" "$0.bin" "$@"' \
+			>"$tool"
+		chmod +x "$tool"
+	done
+}
+
 # Headers are replaced when apt has newer ones, for which it asks once a day.
 fetch_newer()
 {
@@ -574,6 +596,7 @@ fetch_newer()
 		begin unfinished
 		download "$headers" "${headers%-amd64}-common" ${kbuild:+"$kbuild"}
 		unpack_headers "$headers"
+		wrap_tools
 		finish "newer/$release"
 	done <"$apt/releases"
 	for name in "$cache"/newer/*; do
