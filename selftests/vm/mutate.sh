@@ -1,17 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Applies each patch of selftests/mutants to a copy of the module, builds it,
-# and runs the tests that the patch names: one of them has to fail. A mutant
-# that survives shows a line that no test guards.
+# Apply each patch of selftests/mutants to a copy of the module, build it, and
+# run the tests that the patch names: one of them has to fail. A surviving mutant
+# shows a line that no test guards. With --dry-run only try whether the patches
+# apply exactly, without offset or fuzz.
 #
-# A patch begins with a line "Tests: NAME..."; what else stands above the diff
+# A patch begins with a line "Tests: NAME..."; the text between it and the diff
 # says what goes wrong.
 
 set -euo pipefail
 
 if [ $# -lt 2 ]; then
-	echo "usage: ${0##*/} SERIES PATCH..." >&2
+	echo "usage: ${0##*/} SERIES|--dry-run PATCH..." >&2
 	exit 2
 fi
 series=$1
@@ -23,7 +24,31 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/slotpool
 work=$top/build/mutate
 log=$work/log
 
-# Builds the module from a tree of its sources. $1: the tree; more for Kbuild
+# patch reports an offset unless it has -s.
+try_patches()
+{
+	local patch output failed=0
+
+	for patch; do
+		if ! output=$(LC_ALL=C patch --dry-run -f -F0 -p1 -d "$top" <"$patch" 2>&1) ||
+			grep -qE 'offset|fuzz' <<<"$output"; then
+			echo "$patch does not apply exactly:" >&2
+			grep -E "^Hunk|^can't find|offset|fuzz" <<<"$output" | sed 's/^/  /' >&2
+			failed=1
+		elif ! head -n 1 "$patch" | grep -q '^Tests: .'; then
+			echo "$patch names no tests" >&2
+			failed=1
+		fi
+	done
+	return "$failed"
+}
+
+if [ "$series" = --dry-run ]; then
+	try_patches "$@"
+	exit
+fi
+
+# Build the module from a tree of its sources. $1: the tree; more for Kbuild
 build()
 {
 	local tree=$1
@@ -32,7 +57,7 @@ build()
 	rm -rf "$tree"
 	mkdir -p "$tree"
 	cp -r "$top/Kbuild" "$top/kmod" "$top/uapi" "$tree"
-	if ! patch -s -d "$tree" -p1 <"$patch" >"$log" 2>&1; then
+	if ! patch -s -f -F0 -d "$tree" -p1 <"$patch" >"$log" 2>&1; then
 		echo "does not apply; see $log"
 		exit 2
 	fi
@@ -58,7 +83,7 @@ for patch; do
 		exit 2
 	fi
 	build "$work/module"
-	# Tests of decay load the other module, too.
+	# Tests of decay also load the module without dirty bits.
 	case $tests in
 	*decay*)
 		build "$work/without-dirty-bits" KCFLAGS=-DSLOTPOOL_WITHOUT_DIRTY_BITS
