@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Loading and unloading leaves no memory behind.
+# Loading and unloading the module leaks no memory.
 
 set -eu
 
 rounds=10
 reserve_pages=8192
-# What the kernel may keep for itself meanwhile
+# The kernel may take this much for itself meanwhile.
 slack_pages=1024
 
 mem_free_pages()
@@ -24,9 +24,9 @@ reload()
 
 echo "TAP version 13"
 echo "1..2"
-# Pages that wait in the lists of a CPU don't count as free: keep these short.
+# Pages in the lists of a CPU don't count as free: keep these lists short.
 echo 1000 >/proc/sys/vm/percpu_pagelist_high_fraction
-# The first rounds fill the kernel's own caches.
+# The first rounds fill the kernel's caches.
 reload
 reload
 reload

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Runs selftests/fuzz/kernel.c on the debug kernel, and saves the sequences that
-# the last pool had if that ends badly. The last of them is the most suspicious.
+# Run selftests/fuzz/kernel.c on the debug kernel. After a failure save the
+# sequences that the last pool ran. The last of them is the most suspicious.
 
 set -euo pipefail
 
@@ -28,11 +28,15 @@ else
 	environment="FUZZ_SECONDS=$seconds${2:+ SLOTPOOL_SEED=$2}"
 fi
 
-# Time for the machine to start, to look for leaks, and to notice what is stuck
+# Allow time to boot, to look for leaks, and to detect a hang.
 if "$top/selftests/vm/run.sh" --kernel debug --plain --timeout $((seconds + 900)) \
 	--files "$files" --append "$environment PROGRAM_TIMEOUT=$((seconds + 600))" \
 	-- "$build/fuzz/kernel"; then
 	exit 0
+fi
+if [ ! -e "$build/vm/debug.output" ] || [ "$build/vm/debug.output" -ot "$files" ]; then
+	echo "${0##*/}: the machine did not run" >&2
+	exit 1
 fi
 crash=$build/fuzz/crash-$(date +%Y%m%d-%H%M%S)
 awk '/^@seq / { if ($2 != pool) kept = ""; pool = $2; kept = kept $0 "\n" } END { printf "%s", kept }' \

@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Tells which lines of the module have run, from what a machine with the kernel
-# that counts them has printed: each line that hasn't, then a table of the files.
-# Fails if it is less than TARGET % of all.
+# Read the counts that a machine with the coverage kernel printed, and list each
+# line of the module that did not run, then a table of the files. Fail if less
+# than TARGET % of the lines ran.
 #
 # The module is built more than once, and a header is part of many objects: a line
-# has run if it has run in one of them.
+# ran if it ran in one of them.
 
 set -euo pipefail
 
@@ -17,7 +17,7 @@ fi
 output=$1
 target=$2
 
-# Puts the counts where the compiler wants them: beside the objects.
+# Put the counts beside the objects, where gcov looks for them.
 extract()
 {
 	local file='' tag text
@@ -42,11 +42,11 @@ extract()
 
 mapfile -t counts < <(extract)
 if [ "${#counts[@]}" -eq 0 ]; then
-	echo "${0##*/}: no counts in $output; did the machine come to its end?" >&2
+	echo "${0##*/}: no counts in $output; did the machine finish?" >&2
 	exit 1
 fi
 
-# The sources of the kernel itself aren't there, which is no concern.
+# The kernel's own sources aren't there, and aren't wanted.
 for file in "${counts[@]}"; do
 	gcov-12 --stdout --object-file "$file" "$file" \
 		2> >(grep -v '^Cannot open source file' >&2)

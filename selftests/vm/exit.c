@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Ends the virtual machine through qemu's isa-debug-exit device, so that
- * qemu's exit status tells a finished run from a crash or a power-off.
+ * End the virtual machine through qemu's isa-debug-exit device: qemu's exit
+ * status then tells a finished run from a crash or a power-off.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: exit CODE\n");
 		return 2;
 	}
-	/* What is still in the serial port's buffer would be lost. */
+	/* qemu drops output that is still in the serial port's buffer. */
 	tcdrain(STDOUT_FILENO);
 	if (ioperm(DEBUG_EXIT_PORT, 1, 1)) {
 		perror("ioperm");

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Boots a kernel that setup.sh fetched and runs programs in it as root, each
-# with the freshly built modules of that kernel in /.
+# Boot a kernel that setup.sh fetched and run programs in it as root, with that
+# kernel's freshly built modules in /.
 
 set -euo pipefail
 
@@ -12,13 +12,13 @@ usage()
 	usage: ${0##*/} --kernel SERIES [OPTION]... -- PROGRAM...
 
 	  --kernel SERIES   6.1, 6.12, debug, kcsan or coverage
-	  --modules DIR     where the modules were built (build/SERIES)
-	  --files DIR       put the contents of DIR into the machine's /
+	  --modules DIR     the modules to copy to the machine's / (build/SERIES)
+	  --files DIR       copy the contents of DIR to the machine's /
 	  --result FILE     write "<passed> <failed>" there
-	  --plain           the programs are no tests: show what they print, and
-	                    succeed if all of them exit with 0
-	  --icount          one processor on which one instruction takes one nanosecond,
-	                    whatever else runs beside it; no mitigations, and no
+	  --plain           the programs are no tests: print their output, and succeed
+	                    if all of them exit with 0
+	  --icount          one processor, on which an instruction takes a nanosecond
+	                    whatever else this machine does; no mitigations, and no
 	                    instructions that copy or clear more than 8 bytes
 	  --plugin FILE[,NAME=VALUE]...
 	                    a plugin for qemu that counts instructions, and its
@@ -29,7 +29,8 @@ usage()
 	  --append WORDS    more for the kernel's command line; NAME=VALUE is in the
 	                    environment of the programs
 
-	A test prints TAP and exits with 0 if everything passed.
+	PROGRAM is an executable file of this machine, such as ./script.sh. A test
+	prints TAP and exits with 0 if everything passed.
 	END
 	exit 2
 }
@@ -37,7 +38,7 @@ usage()
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "$here/../.." && pwd)/build
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/slotpool
-# What the guest passes to exit, and what qemu makes of it
+# qemu's exit status when the guest calls exit-vm 16
 finished=$((16 << 1 | 1))
 
 kernel='' modules='' files='' result=/dev/null plain='' icount='' smp=2 mem=1G append=''
@@ -76,16 +77,17 @@ die()
 case $kernel in
 debug|kcsan|coverage)
 	: "${timeout:=5400}"
-	# Without ACPI the kernel finds one CPU in each socket, and it takes the
-	# clocks of several for different. All reports count, not only the first.
+	# Without ACPI the kernel finds one CPU in each socket, and assumes that
+	# the clocks of sockets differ: tsc=reliable. KASAN would only report the
+	# first error: kasan_multi_shot.
 	smp=$smp,sockets=$smp
-	# So slow that what is random does less.
+	# These kernels are slow: run fewer random operations.
 	append="SLOTPOOL_OPERATIONS=50000 PROGRAM_TIMEOUT=1800 $append"
 	append="tsc=reliable kasan_multi_shot page_poison=1 log_buf_len=4M $append"
-	# How many microseconds KCSAN has an access wait for another one. Under
-	# emulation the other processor may not be running for as long.
+	# KCSAN delays an access by this many microseconds. Under emulation the
+	# other processor may not run for as long.
 	append="kcsan.udelay_task=1000 $append"
-	# failslab can have the allocations of this cache fail, and of no other.
+	# Let failslab fail allocations of this cache alone.
 	append="slub_debug=A,radix_tree_node $append"
 	;;
 esac
@@ -94,15 +96,22 @@ esac
 vmlinux=$cache/linux-$kernel/vmlinux
 modules=${modules:-$build/$kernel}
 module=$modules/slotpool.ko
-[ -f "$vmlinux" ] || die "no kernel $kernel; run selftests/vm/setup.sh vm, debug, kcsan or coverage"
-[ -f "$module" ] || die "no $module; run make module KERNEL=$kernel"
+case $kernel in
+debug|kcsan|coverage)	group=$kernel ;;
+*)			group=vm ;;
+esac
+[ -f "$vmlinux" ] || die "no kernel $kernel; run: make setup GROUPS=$group"
+[ -f "$module" ] || die "no $module; run: make module KERNEL=$kernel"
+for tool in qemu-system-x86_64 busybox cpio; do
+	[ -n "$(command -v "$tool")" ] || die "no $tool; run: make setup GROUPS=$group"
+done
 
 mkdir -p "$build/vm"
 work=$(mktemp -d "$build/vm/run.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 root=$work/root
 
-# What the executables below $root are linked to, at the same place there
+# Copy the libraries of the executables below $root to the same place there.
 copy_libraries()
 {
 	local file lib
@@ -133,7 +142,8 @@ find "$modules" -maxdepth 2 -name '*.ko' -exec cp {} "$root/" \;
 names=()
 for program; do
 	name=${program##*/}
-	[ -x "$program" ] || die "$program is not an executable file"
+	[ -f "$program" ] || die "$program: no such file here (a file of DIR is no PROGRAM)"
+	[ -x "$program" ] || die "$program: not executable; run: chmod +x $program"
 	[ ! -e "$root/programs/$name" ] || die "two programs are called $name"
 	cp "$program" "$root/programs/"
 	names+=("$name")
@@ -142,7 +152,7 @@ copy_libraries
 
 accel=(-accel tcg)
 cpu=max,la57=off
-# A bare /dev/kvm may be an emulation on which stock kernels hang.
+# A /dev/kvm without its modules may be an emulation, on which stock kernels hang.
 if [ -z "${plugin[*]}" ] && { [ -d /sys/module/kvm_intel ] || [ -d /sys/module/kvm_amd ]; }; then
 	accel=(-accel kvm -accel tcg)
 fi
@@ -156,7 +166,7 @@ if [ -n "$icount" ] || [ -n "${plugin[*]}" ]; then
 	append="mitigations=off $append"
 fi
 
-# In place of tap.sh for programs that are no tests
+# Print the output of programs that are no tests.
 show()
 {
 	local line failed=0
@@ -182,11 +192,11 @@ consume()
 	fi
 }
 
-# Debian's kernels clear pages that are allocated, so that one which nobody else
-# clears would go unnoticed.
+# Debian's kernels clear allocated pages, which would hide a page that the module
+# does not clear.
 words="init_on_alloc=0 $append"
 
-# Packs the machine's file system with the programs that have not ended yet.
+# Pack the machine's file system with the programs that have not ended.
 pack()
 {
 	local name
@@ -197,9 +207,9 @@ pack()
 	(cd "$root" && find . | cpio -o -H newc --quiet -R 0:0) >"$work/initramfs"
 }
 
-# Under emulation a stock kernel dies now and then when one processor runs code
-# that another one is just patching, at boot in most cases, or when something
-# first switches a static key: about once in a hundred boots. That is no result.
+# Under emulation a stock kernel dies about once in a hundred boots, when one
+# processor runs code that another one is patching: at boot in most cases, or when
+# a static key is first switched. That is no result.
 died_of_emulation()
 {
 	[ -s "$work/output" ] || return 0
@@ -207,7 +217,7 @@ died_of_emulation()
 		! grep -m 1 'RIP: 0010:' "$work/console" | grep -qF '[slotpool]'
 }
 
-# Runs the machine, and prints what the guest writes to its second serial port.
+# Run the machine, and print what the guest writes to its second serial port.
 machine()
 {
 	local status attempt
@@ -243,6 +253,7 @@ machine | consume
 status=("${PIPESTATUS[@]}")
 set -e
 
+[ -e "$work/console" ] || die "qemu did not start (exit status ${status[0]})"
 mv "$work/console" "$build/vm/$kernel.console"
 mv "$work/output" "$build/vm/$kernel.output"
 case ${status[0]} in

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Adds up the "<passed> <failed>" files of a directory. A step without one
-# didn't come to its end, and counts as failed.
+# Add up the "<passed> <failed>" files of a directory. A step without a file did
+# not finish, and counts as failed.
 
 set -eu
 

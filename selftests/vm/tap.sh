@@ -1,10 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Reads what test programs print, in the form that init describes, says how
-# each of them fared, and writes "<passed> <failed>" to a file. A skipped test
-# counts as failed, and so does everything that a plan promises and that
-# doesn't come.
+# Read the output of test programs, in the form that init describes, print a
+# result for each, and write "<passed> <failed>" to a file. A skipped test counts
+# as failed, and so does each test of a plan that did not run.
 
 set -euo pipefail
 
@@ -22,15 +21,15 @@ done=''
 kernel=()
 declare -A finished
 
-# A program that has started but not ended when the next one starts, or it does
-# again, was in a machine that had to be booted once more: what it said is void.
+# A machine may be booted once more in the middle of a program. Discard the
+# unfinished output when a program starts.
 start()
 {
 	program=$1
 	plan='' passed=0 failed=0 since=$SECONDS details=() recent=() kernel=()
 }
 
-# Explains a failure with what the program said since its last test.
+# Explain a failure with the program's output since its last test.
 fail()
 {
 	failed=$((failed + 1))
@@ -108,7 +107,7 @@ while IFS= read -r line; do
 		;;
 	esac
 done
-[ -z "$program" ] || end "none, it never ended"
+[ -z "$program" ] || end "none, it did not end"
 
 for program; do
 	if [ -z "${finished[$program]:-}" ]; then
