@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 #
 # make help lists the targets.
 #
@@ -454,7 +454,13 @@ style-mutants:
 
 style-reuse:
 	@echo "  reuse"
+	@mkdir -p $(BUILD)
 	@reuse lint >$(BUILD)/reuse 2>&1 || { cat $(BUILD)/reuse; exit 1; }
+	@reuse spdx 2>/dev/null | awk '/^FileName:/ { file = $$2 } \
+		/^LicenseInfoInFile:/ && names[file]++ == 1 { print file }' | \
+	xargs -r grep -LE 'SPDX-License-Identifier: .* (OR|WITH) ' >$(BUILD)/reuse; \
+	sed 's|$$|: its license is not the one that .reuse/dep5 says|' $(BUILD)/reuse; \
+	test ! -s $(BUILD)/reuse
 
 # ---- release ----
 
