@@ -1,5 +1,5 @@
 #!/bin/bash
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 #
 # Run selftests/fuzz/kernel.c on the debug kernel. After a failure save the
 # sequences that the last pool ran. The last of them is the most suspicious.

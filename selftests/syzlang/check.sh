@@ -1,5 +1,5 @@
 #!/bin/bash
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 #
 # Compares a description for syzkaller with the header that it describes: each
 # structure has the size, and each field the offset and size, that it says; each

@@ -1,5 +1,5 @@
 #!/bin/bash
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 #
 # Read the counts that a machine with the coverage kernel printed, and list each
 # line of the module that did not run, then a table of the files. Fail if less

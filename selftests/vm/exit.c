@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * End the virtual machine through qemu's isa-debug-exit device: qemu's exit
  * status then tells a finished run from a crash or a power-off.

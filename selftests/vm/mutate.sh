@@ -1,5 +1,5 @@
 #!/bin/bash
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 #
 # Apply each patch of selftests/mutants to a copy of the module, build it, and
 # run the tests that the patch names: one of them has to fail. A surviving mutant

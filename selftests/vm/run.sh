@@ -1,5 +1,5 @@
 #!/bin/bash
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 #
 # Boot a kernel that setup.sh fetched and run programs in it as root, with that
 # kernel's freshly built modules in /.

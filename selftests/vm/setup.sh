@@ -1,5 +1,5 @@
 #!/bin/bash
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 #
 # Install what the named groups need on Debian, and fetch the kernels that the
 # tests boot. Ask nothing, and print nothing when everything is there. With

@@ -1,5 +1,5 @@
 #!/bin/sh
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 #
 # Add up the "<passed> <failed>" files of a directory. A step without a file did
 # not finish, and counts as failed.

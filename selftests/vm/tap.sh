@@ -1,5 +1,5 @@
 #!/bin/bash
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 #
 # Read the output of test programs, in the form that init describes, print a
 # result for each, and write "<passed> <failed>" to a file. A skipped test counts

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 #
 # For burst.gnuplot, after figures.awk: MiB after a burst, for each N.
 

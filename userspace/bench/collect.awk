@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 #
 # Makes figures, a line of fields with tabs between them each, of what a program
 # printed: alternative, workload, figure, unit, value, kernel, method. The last two

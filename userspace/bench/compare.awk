@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 #
 # Whether costs that two machines measured differ by less than 1 %, from what the
 # programs printed.

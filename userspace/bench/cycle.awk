@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 #
 # For cycle.gnuplot, after figures.awk: what a cycle costs, a line for each way to write
 # and number of written pages, and a column for each alternative.

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 #
 # For events.gnuplot, after figures.awk: page faults and shootdown interrupts of a cycle.
 

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 #
 # Figures, for the scripts that make something of them: has() and value() of an
 # alternative, a workload and a figure, on the newest kernel and without mitigations

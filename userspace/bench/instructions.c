@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A plugin for qemu that counts the instructions of all processors, between two
  * markers (marker.h) that a program executes: a line "USER KERNEL" for each pair, in

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * An instruction that does nothing, and that nobody else executes: what the plugin
  * instructions.c counts begins and ends with it.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What is used of qemu's interface for plugins, version 1 (docs/devel/tcg-plugins
  * of qemu): distributions ship no header for it.

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 #
 # The main table as README.md has it, after figures.awk: costs, and in brackets how they
 # compare to that of RESET.
