@@ -467,7 +467,7 @@ style-reuse:
 # The same commit makes the same bytes. A release has no history to make one from.
 .PHONY: dist
 dist:
-	@git -C $(CURDIR) rev-parse -q --verify HEAD >/dev/null || { \
+	@test "$$(git rev-parse --show-toplevel 2>/dev/null)" = "$(CURDIR)" || { \
 		echo "make dist needs git and a clone of the repository" >&2; exit 1; }
 	@mkdir -p $(BUILD)
 	@name=slotpool-$$($(MAKE) -s -C userspace version) && \
