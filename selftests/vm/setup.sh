@@ -511,8 +511,8 @@ newer_sources()
 {
 	local label uri signed="signed-by=$keyring"
 
-	apt-get indextargets --format "\$(LABEL) \$(REPO_URI)" \
-		"Created-By: Packages" "Origin: Debian" | sort -u |
+	{ apt-get indextargets --format "\$(LABEL) \$(REPO_URI)" \
+		"Created-By: Packages" "Origin: Debian" || true; } | sort -u |
 	while read -r label uri; do
 		case $label in
 		Debian)
@@ -530,7 +530,7 @@ newer_sources()
 # linux-headers-RELEASE-amd64.
 newer_releases()
 {
-	apt-cache "${apt_options[@]}" pkgnames linux-headers- |
+	{ apt-cache "${apt_options[@]}" pkgnames linux-headers- || true; } |
 		sed -nE 's/^linux-headers-([0-9]+(\.[0-9]+)+\+deb13(\.[0-9]+)?)-amd64$/\1/p' |
 		sort -V | awk -F . '{ newest[$1 "." $2] = $0 } END { for (s in newest) print newest[s] }'
 }
@@ -578,6 +578,10 @@ fetch_newer()
 			newer_sources >"$apt/sources.list"
 		fi
 		echo "setup: updating the package lists of Debian 13"
+		if [ ! -s "$apt/sources.list" ]; then
+			echo "setup: apt knows no mirror of Debian" >&2
+			exit 1
+		fi
 		if ! apt-get -qq -o APT::Sandbox::User=root "${apt_options[@]}" update; then
 			echo "setup: this machine's mirrors of Debian lack Debian 13" >&2
 			exit 1
