@@ -106,7 +106,7 @@ kbuild = mkdir -p $(BUILD)/$(1) && \
 	cp $(3)/include/generated/utsrelease.h $(BUILD)/$(1)/ && \
 	cp -rsf $(addprefix $(CURDIR)/,$(2)) $(BUILD)/$(1)/ && \
 	$(MAKE) -C $(3) M=$(BUILD)/$(1) CONFIG_DEBUG_INFO_BTF_MODULES= \
-		KCFLAGS='$(strip $(call prefix_map,$(1),$(3)) $(5))' $(4) \
+		KCFLAGS='$(strip $(KCFLAGS) $(call prefix_map,$(1),$(3)) $(5))' $(4) \
 		$(KBUILD_$(notdir $(3:/headers=))) modules
 
 .PHONY: module

@@ -16,7 +16,7 @@
 #				with base.config and debug.config, kcsan.config
 #				or coverage.config; the image is compressed. Each
 #				is a link to a directory named after its inputs
-#   newer/<series>/headers	headers of Debian 13's kernels, to build only
+#   newer/<release>/headers	headers of Debian 13's kernels, to build only
 
 set -euo pipefail
 
@@ -46,8 +46,8 @@ usage()
 # Packages of Debian 12, each with the reason to install it
 declare -A missing looked_for
 
-# Note that PACKAGE is missing unless TEST succeeds. The tests look for what is
-# used, not for a package: Debian 13 and other distributions have other names.
+# Record PACKAGE as missing unless TEST succeeds. The tests look for the file or
+# program, not for the package: Debian 13 and other distributions have other names.
 # Usage: need PACKAGE REASON TEST...
 need()
 {
@@ -63,7 +63,7 @@ has()
 	[ -n "$(command -v "$1")" ]
 }
 
-# CC may be a compiler and its options, or have ccache before it.
+# $cc may have options, or ccache before it.
 compiles()
 {
 	# shellcheck disable=SC2086
@@ -76,7 +76,7 @@ includes()
 	echo "#include <$1>" | $cc -E -x c -
 }
 
-# The file of that name is where the compiler finds libraries.
+# Succeed if the compiler finds a library of that name.
 links()
 {
 	# shellcheck disable=SC2086
@@ -88,7 +88,7 @@ is_static()
 	has "$1" && ! ldd "$(command -v "$1")" | grep -q '=>'
 }
 
-# 127 is what the shell returns for a program without its libraries.
+# A program that lacks a library exits with 127.
 runs()
 {
 	local status=0
@@ -108,7 +108,7 @@ wasm_file()
 	[ -e "$(clang --target=wasm32-wasi "$@")" ]
 }
 
-# The compiler that the kernel of $kdir was built with, and so its modules
+# Print the compiler that built the kernel of $kdir, which its modules need, too.
 module_compiler()
 {
 	sed -n 's/^#define CONFIG_CC_VERSION_TEXT "\([^ "]*\).*/\1/p' \
@@ -116,7 +116,7 @@ module_compiler()
 		sed -n 's/^\(.*-linux-gnu-\)\{0,1\}\(gcc[-0-9]*\)$/\2/p'
 }
 
-# Find out what a group lacks.
+# Record what a group lacks.
 look_for()
 {
 	local compiler
@@ -246,7 +246,7 @@ look_for()
 	esac
 }
 
-# Fill $missing with what the groups lack, and $names with its packages.
+# Set $missing to what the groups lack, and $names to its packages.
 find_missing()
 {
 	local group
@@ -258,7 +258,7 @@ find_missing()
 	mapfile -t names < <(printf '%s\n' "${!missing[@]}" | sed '/^$/d' | sort)
 }
 
-# $1: what stands before each
+# Print the missing packages and their reasons. $1: prefix of each line
 print_missing()
 {
 	local name
@@ -454,7 +454,7 @@ unpack_headers()
 	for deb in "$work"/linux-{headers,kbuild}-*.deb; do
 		dpkg-deb -x "$deb" "$work"
 	done
-	# Make the tree find its parts relative to itself, so that it works anywhere.
+	# Make the tree find its parts relative to itself: it is not in /usr/src.
 	# shellcheck disable=SC2016
 	if grep -q '^KBUILD_OUTPUT' "$tree/Makefile"; then
 		printf 'KBUILD_OUTPUT := %s\ninclude %s../%s/Makefile\n' \
@@ -506,7 +506,7 @@ fetch_kernels()
 
 # ---- kernels of Debian 13 ----
 
-# List Debian 13's archives at the mirrors that this machine has of Debian's.
+# Print sources of Debian 13 at the mirrors of Debian that this machine uses.
 newer_sources()
 {
 	local label uri signed="signed-by=$keyring"
@@ -535,8 +535,8 @@ newer_releases()
 		sort -V | awk -F . '{ newest[$1 "." $2] = $0 } END { for (s in newest) print newest[s] }'
 }
 
-# Have Debian 13's C library run the build tools in $work that are too new for this
-# machine's.
+# Run build tools in $work with Debian 13's C library if this machine's is too old
+# for them.
 wrap_tools()
 {
 	local tool unpacked=''
@@ -557,15 +557,15 @@ wrap_tools()
 	done
 }
 
-# Headers are replaced when apt has newer ones, for which it asks once a day.
+# Fetch the newest headers of each series. Update the package lists once a day.
 fetch_newer()
 {
 	local apt=$cache/newer-apt release headers kbuild name
 
 	mkdir -p "$apt"/{lists,archives}/partial "$apt/none" "$cache/newer"
 	: >"$apt/status"
-	# Apart from this machine's apt: what it installs must not change. An
-	# old snapshot of an archive is as good as a mirror.
+	# Keep these archives out of this machine's apt, which would install from
+	# them. A mirror may be an old snapshot: accept an expired one.
 	apt_options=(-o "Dir::Etc::SourceList=$apt/sources.list" -o "Dir::Etc::SourceParts=$apt/none"
 		-o Dir::Etc::Preferences=/dev/null -o "Dir::Etc::PreferencesParts=$apt/none"
 		-o "Dir::State::Lists=$apt/lists" -o "Dir::State::status=$apt/status"
@@ -626,8 +626,8 @@ build_inputs()
 		sha256sum | cut -c 1-12
 }
 
-# The release names the inputs, so that a module built for another such kernel
-# can't be loaded.
+# The release names the inputs: a module that was built for another such kernel
+# does not load.
 kernel_make()
 {
 	local compiler=gcc-12
