@@ -2,33 +2,37 @@
 /*
  * slotpool - pools of memory slots with affinity
  *
- * Every argument structure starts with its own size. A caller sets it to the
- * size it was compiled with; a shorter one than the kernel's reads as if its
- * missing tail were zero, a longer one is accepted as long as the part that
- * the kernel doesn't know is zero. All fields have the same offset and size
- * for 32-bit and 64-bit callers.
+ * Every argument structure starts with its own size. The caller sets it to the
+ * size that it was compiled with. The kernel reads the missing tail of a
+ * structure shorter than its own as zeros, and accepts a longer structure if
+ * the part that it doesn't know is zero. All fields have the same offset and
+ * size for 32-bit and 64-bit callers.
  *
- * Errors that every command can return:
+ * Every command can return these errors:
  *
- * ENOTTY	the command is not one of this file's
+ * ENOTTY	this file doesn't have the command
  * EFAULT	the argument structure is not readable and writable
  * EINVAL	size is smaller than the first version of the structure, a flag
  *		is unknown, a reserved field is not zero, or a field is not
- *		zero although the flag that makes it count is not set
+ *		zero although its flag is not set
  * E2BIG	size is larger than the kernel's and the tail is not zero, or size
  *		is larger than a page
  * EACCES	the command has been sealed off with SEAL
  *
- * and every command that changes something (all but INFO, LIST and STAT):
+ * Every command that changes something (all but INFO, LIST and STAT) can also
+ * return:
  *
  * EPERM	the open file is bound to the address space of another process
+ *
+ * ALLOC, RESIZE and IMAGE of a process that is being killed return EINTR, which
+ * no surviving process sees.
  *
  * An argument structure must not lie in the slot that it names: results are
  * written to it when the command is done.
  *
  * A command that fails has changed nothing, except that idle slots may have
- * given memory up in the attempt to find enough. What a field holds before the
- * call doesn't matter if the field is marked "out" and not "in".
+ * given up memory in the attempt to find enough. A field that is marked "out"
+ * and not "in" may hold any value before the call.
  */
 #ifndef _UAPI_LINUX_SLOTPOOL_H
 #define _UAPI_LINUX_SLOTPOOL_H
@@ -57,11 +61,11 @@
  * @SLOTPOOL_FEATURE_OVERCOMMIT: The pool takes pages beyond its reserve from
  *	the system, charged to the process that touches them. Without it every
  *	page comes from the reserve, and ALLOC and RESIZE commit to them.
- * @SLOTPOOL_FEATURE_STRICT: FREE unmaps the slot, so that every later access
- *	to it raises SIGSEGV.
- * @SLOTPOOL_FEATURE_DIRTY_BITS: The kernel tells which pages were written, so
- *	that finding those that aren't written any more takes no page fault.
- *	Without it a slot is unmapped to find out.
+ * @SLOTPOOL_FEATURE_STRICT: FREE unmaps the slot: every later access to it
+ *	raises SIGSEGV.
+ * @SLOTPOOL_FEATURE_DIRTY_BITS: The kernel reports which pages were written:
+ *	finding pages that are no longer written takes no page fault. Without
+ *	it a slot is unmapped to find them.
  */
 enum slotpool_feature {
 	SLOTPOOL_FEATURE_OVERCOMMIT = 1 << 0,
@@ -70,7 +74,7 @@ enum slotpool_feature {
 };
 
 /**
- * struct slotpool_info_args - argument of SLOTPOOL_INFO: what the pool is like
+ * struct slotpool_info_args - argument of SLOTPOOL_INFO: describe the pool
  * @size: sizeof(struct slotpool_info_args)
  * @flags: Must be 0.
  * @features: out: bits of enum slotpool_feature
@@ -79,8 +83,8 @@ enum slotpool_feature {
  *	i begins at offset i * @slot_stride of the device
  * @keep_bytes: out: bytes that a reset overwrites at most unless ALLOC says
  *	otherwise
- * @max_unused_warm_slots: out: warm slots from which on they are recycled
- *	before cold slots are taken
+ * @max_unused_warm_slots: out: with this many warm slots or more, ALLOC
+ *	recycles them before it takes cold slots
  * @reserve_pages: out: pages set aside for the pool
  * @max_client_pages: out: pages that the slots of one client may hold, 0 for
  *	no bound
@@ -90,10 +94,10 @@ enum slotpool_feature {
  * @page_size: out: granularity of limits and commitments in bytes
  * @__reserved: Must be 0.
  * @max_unused_warm_bytes: out: bytes that warm slots may hold together; above
- *	that the least recently used of them give their memory up
+ *	that the least recently used of them give up their memory
  * @max_image_bytes: out: bytes that one image may store
- * @max_client_image_bytes: out: bytes that the images may store which one
- *	client made, as long as they exist
+ * @max_client_image_bytes: out: bytes that all existing images made by one
+ *	client may store
  * @max_pool_image_bytes: out: bytes that all images may store
  *
  * Changes nothing and binds nothing.
@@ -121,16 +125,14 @@ struct slotpool_info_args {
 /**
  * enum slotpool_alloc_flags - flags of SLOTPOOL_ALLOC
  * @SLOTPOOL_ALLOC_KEY: &struct slotpool_alloc_args.key is the affinity; without
- *	the flag the slot gets none.
+ *	KEY and IMAGE the slot has none.
  * @SLOTPOOL_ALLOC_EXACT: Take the slot &struct slotpool_alloc_args.slot.
- * @SLOTPOOL_ALLOC_LIMIT: &struct slotpool_alloc_args.limit counts; without the
- *	flag the limit is the image's length, or without an image the slot's
- *	size.
- * @SLOTPOOL_ALLOC_COMMIT: &struct slotpool_alloc_args.commit counts; without the
- *	flag the commitment is the limit, or nothing in a pool that
- *	overcommits.
- * @SLOTPOOL_ALLOC_KEEP: &struct slotpool_alloc_args.keep counts; without the flag
- *	it is the pool's keep_bytes.
+ * @SLOTPOOL_ALLOC_LIMIT: &struct slotpool_alloc_args.limit is the limit; without
+ *	the flag it is the image's length, or without an image the slot's size.
+ * @SLOTPOOL_ALLOC_COMMIT: &struct slotpool_alloc_args.commit is the commitment;
+ *	without the flag it is the limit, or 0 in a pool that overcommits.
+ * @SLOTPOOL_ALLOC_KEEP: &struct slotpool_alloc_args.keep bounds a reset; without
+ *	the flag the pool's keep_bytes does.
  * @SLOTPOOL_ALLOC_IMAGE: The slot starts as the image
  *	&struct slotpool_alloc_args.image, which is also its affinity; not with KEY.
  *	Without the flag it starts as zeros.
@@ -145,10 +147,10 @@ enum slotpool_alloc_flags {
 };
 
 /**
- * enum slotpool_placement - how ALLOC came by a slot
- * @SLOTPOOL_PLACED_AFFINE: free, and used last with the same affinity
- * @SLOTPOOL_PLACED_RECYCLED: free, and used before for something else
- * @SLOTPOOL_PLACED_COLD: free and holding nothing
+ * enum slotpool_placement - which kind of slot ALLOC took
+ * @SLOTPOOL_PLACED_AFFINE: a warm slot last used with the same affinity
+ * @SLOTPOOL_PLACED_RECYCLED: another warm slot
+ * @SLOTPOOL_PLACED_COLD: a slot that held nothing
  */
 enum slotpool_placement {
 	SLOTPOOL_PLACED_AFFINE = 0,
@@ -158,10 +160,10 @@ enum slotpool_placement {
 
 /**
  * enum slotpool_contents - what ALLOC found in the slot
- * @SLOTPOOL_CONTENTS_NEW: The slot held nothing, or was emptied: each page is
- *	set up when it is touched.
- * @SLOTPOOL_CONTENTS_KEPT: The slot already was what was asked for, the image
- *	or zeros: the memory that earlier instances wrote is still there.
+ * @SLOTPOOL_CONTENTS_NEW: The slot held nothing, or was emptied. Its pages are
+ *	set up when they are touched.
+ * @SLOTPOOL_CONTENTS_KEPT: The slot already had the requested image, or zeros.
+ *	It kept the memory that earlier instances wrote.
  *
  * Either way the slot's contents are those of its image when ALLOC returns.
  */
@@ -171,18 +173,18 @@ enum slotpool_contents {
 };
 
 /**
- * struct slotpool_alloc_args - argument of SLOTPOOL_ALLOC: take a slot
+ * struct slotpool_alloc_args - argument of SLOTPOOL_ALLOC: allocate a slot
  * @size: sizeof(struct slotpool_alloc_args)
  * @flags: enum slotpool_alloc_flags
- * @key: affinity: slots that this client used last with this key come first
+ * @key: affinity: slots that this client last used with this key come first
  * @limit: bytes of the slot that are accessible, from its start on; a
  *	multiple of the page size
  * @commit: bytes of private pages that the slot is promised: touching that
- *	many cannot fail for want of pages, except where an image has to be
- *	read from its file first; a multiple of the page size, not above the
- *	limit
- * @keep: bytes that a reset of this slot overwrites at most; pages beyond are
- *	given back; a multiple of the page size
+ *	many cannot fail for lack of pages, except where the image's page must
+ *	be read from its file first; a multiple of the page size, not above
+ *	the limit
+ * @keep: bytes that a reset of this slot overwrites at most; it gives the rest
+ *	back; a multiple of the page size
  * @slot: in: the slot to take, with SLOTPOOL_ALLOC_EXACT, else any value;
  *	out: the slot taken
  * @placement: out: enum slotpool_placement
@@ -191,8 +193,8 @@ enum slotpool_contents {
  * @image: a handle of an image, with SLOTPOOL_ALLOC_IMAGE
  * @contents: out: enum slotpool_contents
  *
- * Up to its limit the slot reads as its image, and as zeros where that stores
- * nothing or there is none.
+ * Up to its limit the slot reads as its image. It reads as zeros without an
+ * image, and where the image stores nothing.
  *
  * EINVAL	a size is not a multiple of the page size, the limit is above
  *		the slot's size, the commitment is above the limit, the slot is
@@ -220,17 +222,17 @@ struct slotpool_alloc_args {
 };
 
 /**
- * struct slotpool_reset_args - argument of SLOTPOOL_RESET: make a slot new again
+ * struct slotpool_reset_args - argument of SLOTPOOL_RESET: make a slot new
  * @size: sizeof(struct slotpool_reset_args)
  * @flags: Must be 0.
  * @slot: a slot that the client owns
  * @__reserved: Must be 0.
  * @held: out: bytes of memory that the slot still holds
  *
- * The slot is its image again, and its limit and commitment are those of its
- * ALLOC, or the lowest that RESIZE has set since. It stays allocated. What
- * the client's own threads write to the slot meanwhile stays in the slot or is
- * lost.
+ * Restore the slot's image or zeros, and its limit and commitment: those of its
+ * ALLOC, or the lowest that RESIZE has set since. The slot stays allocated.
+ * Bytes that the client's own threads write to the slot meanwhile stay in it or
+ * are lost.
  *
  * Never fails for a slot that the client owns, and is never interrupted.
  *
@@ -247,7 +249,7 @@ struct slotpool_reset_args {
 
 /**
  * enum slotpool_free_flags - flags of SLOTPOOL_FREE
- * @SLOTPOOL_FREE_DECOMMIT: Give the slot's memory back: it becomes cold.
+ * @SLOTPOOL_FREE_DECOMMIT: Give back the slot's memory: it becomes cold.
  * @SLOTPOOL_FREE_IF_OWNED: Succeed, and do nothing, if the client doesn't
  *	own the slot.
  */
@@ -257,16 +259,16 @@ enum slotpool_free_flags {
 };
 
 /**
- * struct slotpool_free_args - argument of SLOTPOOL_FREE: give a slot back
+ * struct slotpool_free_args - argument of SLOTPOOL_FREE: free a slot
  * @size: sizeof(struct slotpool_free_args)
  * @flags: enum slotpool_free_flags
  * @slot: a slot that the client owns
  * @__reserved: Must be 0.
  * @held: out: bytes of memory that the slot still holds
  *
- * The slot's contents are reset, it becomes warm, and it keeps its affinity.
- * The client must not touch it any more; what it writes all the same stays
- * among its own slots.
+ * Reset the slot's contents and make it warm; it keeps its affinity. The client
+ * must not touch the slot any more. Bytes that it writes all the same stay among
+ * its own slots.
  *
  * Never fails for a slot that the client owns, and is never interrupted.
  *
@@ -283,11 +285,10 @@ struct slotpool_free_args {
 
 /**
  * enum slotpool_resize_flags - flags of SLOTPOOL_RESIZE
- * @SLOTPOOL_RESIZE_GROW_ONLY: Change nothing, and succeed, if the limit is as
- *	large already.
- * @SLOTPOOL_RESIZE_COMMIT: &struct slotpool_resize_args.commit counts; without the
- *	flag the commitment is the new limit, or nothing in a pool that
- *	overcommits.
+ * @SLOTPOOL_RESIZE_GROW_ONLY: Succeed, and change nothing, if the limit is
+ *	already as high.
+ * @SLOTPOOL_RESIZE_COMMIT: &struct slotpool_resize_args.commit is the commitment;
+ *	without the flag it is the new limit, or 0 in a pool that overcommits.
  */
 enum slotpool_resize_flags {
 	SLOTPOOL_RESIZE_GROW_ONLY = 1 << 0,
@@ -304,8 +305,8 @@ enum slotpool_resize_flags {
  * @commit: as in &struct slotpool_alloc_args
  * @old_limit: out: the limit before, in bytes
  *
- * Pages above a lower limit are given back: they are those of the image, or
- * zeros, when the limit is raised again.
+ * Give back the pages above a lower limit. When the limit rises again, they read
+ * as the image, or as zeros.
  *
  * EINVAL	as for SLOTPOOL_ALLOC
  * EOPNOTSUPP	as for SLOTPOOL_ALLOC
@@ -325,11 +326,11 @@ struct slotpool_resize_args {
 
 /**
  * enum slotpool_purge_flags - flags of SLOTPOOL_PURGE, one at most
- * @SLOTPOOL_PURGE_KEY: the free slots with the affinity
- *	&struct slotpool_purge_args.key
- * @SLOTPOOL_PURGE_SLOT: the free slot &struct slotpool_purge_args.slot
- * @SLOTPOOL_PURGE_IMAGE: the free slots with the affinity
- *	&struct slotpool_purge_args.image
+ * @SLOTPOOL_PURGE_KEY: Purge the free slots with the affinity
+ *	&struct slotpool_purge_args.key.
+ * @SLOTPOOL_PURGE_SLOT: Purge the free slot &struct slotpool_purge_args.slot.
+ * @SLOTPOOL_PURGE_IMAGE: Purge the free slots with the affinity
+ *	&struct slotpool_purge_args.image.
  */
 enum slotpool_purge_flags {
 	SLOTPOOL_PURGE_KEY = 1 << 0,
@@ -338,22 +339,22 @@ enum slotpool_purge_flags {
 };
 
 /**
- * struct slotpool_purge_args - argument of SLOTPOOL_PURGE: give idle memory back
+ * struct slotpool_purge_args - argument of SLOTPOOL_PURGE: give back idle memory
  * @size: sizeof(struct slotpool_purge_args)
- * @flags: enum slotpool_purge_flags; 0 for all free slots that this client
- *	used last
+ * @flags: enum slotpool_purge_flags; 0 for all free slots that this client was
+ *	the last to use
  * @key: an affinity, with SLOTPOOL_PURGE_KEY
  * @slot: a slot, with SLOTPOOL_PURGE_SLOT
- * @purged: out: slots whose memory was given back; they are cold now
+ * @purged: out: number of slots that gave back their memory and became cold
  * @image: a handle of an image, with SLOTPOOL_PURGE_IMAGE
  * @__reserved: Must be 0.
  *
- * Slots in use are not touched.
+ * Slots in use keep their memory.
  *
  * EINVAL	the slot is not one of the pool's; more than one flag
  * ENOENT	PURGE_IMAGE, and the client has no such image
- * ENOENT	PURGE_SLOT, and the slot is not warm or was last used by another
- *		client
+ * ENOENT	PURGE_SLOT, and the slot is not warm, or another client was the
+ *		last to use it
  */
 struct slotpool_purge_args {
 	__u32 size;
@@ -377,7 +378,7 @@ enum slotpool_list_flags {
 };
 
 /**
- * struct slotpool_list_entry - what SLOTPOOL_LIST tells of one slot
+ * struct slotpool_list_entry - a slot in the answer to SLOTPOOL_LIST
  * @slot: its index
  * @flags: enum slotpool_list_flags
  * @key: its affinity, 0 without one
@@ -399,15 +400,16 @@ struct slotpool_list_entry {
 };
 
 /**
- * struct slotpool_list_args - argument of SLOTPOOL_LIST: what this client owns
+ * struct slotpool_list_args - argument of SLOTPOOL_LIST: list the client's slots
  * @size: sizeof(struct slotpool_list_args)
  * @flags: Must be 0.
  * @entries: address of an array of &struct slotpool_list_entry
  * @nr_entries: in: the array's length; out: entries filled in
- * @first: in: the lowest slot to tell of; out: where to go on, the number of
- *	slots in the pool when there is nothing more
+ * @first: in: the lowest slot to list; out: where to continue, the number of
+ *	slots in the pool after the last one
  *
- * Slots come in ascending order. Changes nothing and binds nothing.
+ * List the slots that the client owns in ascending order. Changes nothing and
+ * binds nothing.
  *
  * EFAULT	an entry can't be written
  */
@@ -420,52 +422,53 @@ struct slotpool_list_args {
 };
 
 /**
- * struct slotpool_stat_args - argument of SLOTPOOL_STAT: what the pool did and holds
+ * struct slotpool_stat_args - argument of SLOTPOOL_STAT: read gauges and counters
  * @size: sizeof(struct slotpool_stat_args)
  * @flags: Must be 0.
- * @used_slots: out: slots that are allocated, or on their way between states
+ * @used_slots: out: slots that are allocated, or changing state
  * @warm_slots: out: free slots that may hold memory
  * @cold_slots: out: free slots that hold nothing
  * @held_pages: out: private pages of all slots
  * @reserve_free_pages: out: pages of the reserve that no slot holds
  * @committed_pages: out: of these, pages that ALLOC and RESIZE promised
- * @lost_pages: out: pages not reused because something else still referred
+ * @lost_pages: out: pages not used again because something else still referred
  *	to them, or because the hardware reported them bad
  * @affine_allocs: out: ALLOCs that got a slot with their affinity
  * @recycled_allocs: out: ALLOCs that got another warm slot
  * @cold_allocs: out: ALLOCs that got a cold slot
- * @frees: out: slots given back by FREE
+ * @frees: out: FREEs
  * @resets: out: RESETs
- * @reset_pages: out: pages that RESET and FREE made new by overwriting them
- * @dropped_pages: out: pages that they gave back instead, above keep or for
- *	want of others to promise
- * @read_faults: out: page faults that mapped something to be read
+ * @reset_pages: out: pages that RESET and FREE overwrote
+ * @dropped_pages: out: pages that they gave back instead, above keep or because
+ *	the reserve had no others to promise
+ * @read_faults: out: page faults that mapped a page for reading
  * @write_faults: out: page faults that made a page private or writable
- * @refused_faults: out: accesses to a guard, beyond a limit, to a slot of
- *	somebody else, or for which a bound of the pool left no page
- * @evictions: out: warm slots that gave their memory up because somebody
- *	else needed it, or because warm slots held too much together
+ * @refused_faults: out: accesses to a guard, beyond a limit, to a slot that the
+ *	client doesn't own, or beyond a bound of the pool
+ * @evictions: out: warm slots that gave up their memory because another slot or
+ *	the system needed it, or because warm slots held too much together
  * @client_pages: out: private and promised pages of this client
  * @warm_pages: out: private pages of warm slots
- * @decay_samples: out: resets that looked which pages had been written
- * @decayed_pages: out: pages given back because they had not been
+ * @decay_samples: out: resets that checked which pages had been written
+ * @decayed_pages: out: pages that these resets gave back as not written
  * @prepared_pages: out: pages that the first fault of a slot set up before
  *	they were touched, because earlier instances of the image wrote them
  * @images: out: images that exist
- * @image_pages: out: pages that they store in memory; one that a snapshot shares
- *	with the image it comes from counts for each of them
- * @image_charged_pages: out: pages that they may store, as max_pool_image_bytes
- *	bounds them; more than @image_pages while files are not read in full
+ * @image_pages: out: pages that they store in memory; a page that a snapshot
+ *	shares with the image it comes from counts for both
+ * @image_charged_pages: out: pages that they may store, which
+ *	max_pool_image_bytes bounds; more than @image_pages while files are not
+ *	read in full
  * @image_reads: out: pages of images read from their files when needed
- * @image_drops: out: pages given back to the system because no slot used the
- *	image, and which can be read again
- * @client_images: out: images of which this client has a handle
- * @client_image_pages: out: pages that the images may store which this client
- *	made and which still exist, as max_client_image_bytes bounds them
+ * @image_drops: out: pages given back to the system that can be read again,
+ *	of images that no slot used
+ * @client_images: out: images that this client has a handle of
+ * @client_image_pages: out: pages that all existing images made by this client
+ *	may store, which max_client_image_bytes bounds
  *
- * The gauges and counters are read one after the other, not in one instant;
- * all but the client's own are the whole pool's and count from its creation.
- * Changes nothing and binds nothing.
+ * The gauges and counters are read one after the other, not in one instant.
+ * All but the client's own are those of the whole pool and count from its
+ * creation. Changes nothing and binds nothing.
  */
 struct slotpool_stat_args {
 	__u32 size;
@@ -502,17 +505,17 @@ struct slotpool_stat_args {
 	__aligned_u64 client_image_pages;
 };
 
-/* More ranges than that are refused. */
+/* The longest array of ranges that IMAGE accepts */
 #define SLOTPOOL_IMAGE_MAX_RANGES 65536
 
 /**
  * enum slotpool_image_flags - flags of SLOTPOOL_IMAGE, exactly one
- * @SLOTPOOL_IMAGE_MEMORY: copy ranges of the caller's memory; zeros between
- *	them
- * @SLOTPOOL_IMAGE_FILE: take a range of a regular file; zeros around it. A
- *	memfd sealed with F_SEAL_WRITE and F_SEAL_SHRINK is read page by page
+ * @SLOTPOOL_IMAGE_MEMORY: Copy ranges of the caller's memory, with zeros
+ *	between them.
+ * @SLOTPOOL_IMAGE_FILE: Take a range of a regular file, with zeros around it.
+ *	A memfd sealed with F_SEAL_WRITE and F_SEAL_SHRINK is read page by page
  *	when slots need it, any other file at once.
- * @SLOTPOOL_IMAGE_SLOT: copy a slot as it stands, up to its limit: a snapshot
+ * @SLOTPOOL_IMAGE_SLOT: Copy a slot as it stands, up to its limit: a snapshot.
  */
 enum slotpool_image_flags {
 	SLOTPOOL_IMAGE_MEMORY = 1 << 0,
@@ -522,9 +525,9 @@ enum slotpool_image_flags {
 
 /**
  * struct slotpool_image_range - memory that becomes a part of an image
- * @offset: where it begins in the slot, in bytes
- * @length: how long it is, in bytes
- * @address: where it is now
+ * @offset: where the range begins in the slot, in bytes
+ * @length: its length in bytes
+ * @address: its address in the caller's memory
  */
 struct slotpool_image_range {
 	__aligned_u64 offset;
@@ -533,7 +536,7 @@ struct slotpool_image_range {
 };
 
 /**
- * struct slotpool_image_args - argument of SLOTPOOL_IMAGE: make an image
+ * struct slotpool_image_args - argument of SLOTPOOL_IMAGE: create an image
  * @size: sizeof(struct slotpool_image_args)
  * @flags: enum slotpool_image_flags
  * @length: in: the image's length in bytes, a multiple of the page size and not
@@ -547,19 +550,19 @@ struct slotpool_image_range {
  * @fd: a file open for reading, with IMAGE_FILE
  * @slot: a slot that the client owns, with IMAGE_SLOT
  * @image: out: a handle, valid for this client until RELEASE
- * @stored: out: bytes that the image stores in memory now; pages of zeros are
- *	not stored
+ * @stored: out: bytes that the image stores in memory so far; pages of zeros
+ *	are not stored
  *
- * An image never changes: neither does what was copied follow its source. Its
- * memory is charged to the caller's cgroup. A slot of which a snapshot is taken
- * stays as it is; what its own threads write meanwhile is in the snapshot or
- * isn't.
+ * An image never changes, and doesn't follow later changes of its source. Its
+ * memory is charged to the caller's cgroup. A slot stays as it is when a
+ * snapshot of it is taken. Bytes that the client's threads write to it meanwhile
+ * may or may not be in the snapshot.
  *
  * EINVAL	not exactly one flag; a field that belongs to another flag is
  *		not zero; the length is not a multiple of the page size or
  *		above the slot size; ranges overlap, wrap around or reach
- *		beyond the length; more than SLOTPOOL_IMAGE_MAX_RANGES; the fd
- *		is not that of a regular file that can be read in the kernel;
+ *		beyond the length, or are more than SLOTPOOL_IMAGE_MAX_RANGES;
+ *		the fd is not that of a regular file that the kernel can read;
  *		the slot is not one of the pool's
  * EFAULT	the array or a range can't be read
  * EBADF	the fd is not open for reading
@@ -568,12 +571,11 @@ struct slotpool_image_range {
  * ENOENT	the client doesn't own the slot
  * EFBIG	the image would store more than max_image_bytes
  * EDQUOT	the images that the client made would store more than
- *		max_client_image_bytes; one exists as long as a handle, a file
- *		or a slot of it does, and PURGE makes idle slots cold
+ *		max_client_image_bytes; an image exists as long as a handle, a
+ *		descriptor or a slot of it does, and PURGE makes idle slots cold
  * ENOSPC	all images would store more than max_pool_image_bytes, or the
  *		pool has no handle left
  * ENOMEM	the kernel, or the caller's cgroup, is out of memory
- * EINTR	the process is being killed
  */
 struct slotpool_image_args {
 	__u32 size;
@@ -591,14 +593,14 @@ struct slotpool_image_args {
 };
 
 /**
- * struct slotpool_export_args - argument of SLOTPOOL_EXPORT: an image as a file
+ * struct slotpool_export_args - argument of SLOTPOOL_EXPORT: get a descriptor
  * @size: sizeof(struct slotpool_export_args)
  * @flags: Must be 0.
  * @image: a handle
  * @fd: out: a new file descriptor, close-on-exec
  *
- * Who has the descriptor can IMPORT the image, in any process that can open the
- * pool. The image exists as long as a handle, a descriptor or a slot of it does.
+ * Any process that has the descriptor and can open the pool can IMPORT the
+ * image. The image exists as long as a handle, a descriptor or a slot of it does.
  *
  * ENOENT	the client has no such image
  * EMFILE	the process has no descriptor left
@@ -613,15 +615,15 @@ struct slotpool_export_args {
 };
 
 /**
- * struct slotpool_import_args - argument of SLOTPOOL_IMPORT: a handle of an image
+ * struct slotpool_import_args - argument of SLOTPOOL_IMPORT: get a handle
  * @size: sizeof(struct slotpool_import_args)
  * @flags: Must be 0.
  * @fd: a descriptor from SLOTPOOL_EXPORT; not needed afterwards
  * @image: out: the handle
  * @length: out: the image's length in bytes
  *
- * A client that has the image gets the handle that it has; each IMPORT asks for
- * a RELEASE of its own.
+ * A client that already has the image gets the same handle; each IMPORT needs a
+ * RELEASE of its own.
  *
  * EBADF	the fd is not open
  * EINVAL	the fd is not that of an image
@@ -636,14 +638,14 @@ struct slotpool_import_args {
 };
 
 /**
- * struct slotpool_release_args - argument of SLOTPOOL_RELEASE: give up a handle
+ * struct slotpool_release_args - argument of SLOTPOOL_RELEASE: release a handle
  * @size: sizeof(struct slotpool_release_args)
  * @flags: Must be 0.
  * @image: the handle
  * @purged: out: slots that became cold
  *
- * As often as the client got the handle; the last RELEASE gives the memory of
- * its free slots of the image back. Slots in use keep the image.
+ * Release the handle as often as the client got it. The last RELEASE gives back
+ * the memory of the client's free slots of the image. Slots in use keep the image.
  *
  * ENOENT	the client has no such image
  */
@@ -656,29 +658,29 @@ struct slotpool_release_args {
 
 /**
  * enum slotpool_seal_flags - flags of SLOTPOOL_SEAL
- * @SLOTPOOL_SEAL_MMAP: Refuse new mappings of the file with EACCES. Those that
- *	are there stay.
+ * @SLOTPOOL_SEAL_MMAP: Refuse new mappings of the file with EACCES. Existing
+ *	mappings stay.
  */
 enum slotpool_seal_flags {
 	SLOTPOOL_SEAL_MMAP = 1 << 0,
 };
 
-/* What &struct slotpool_seal_args.commands has to have for a command to stay */
+/* The bit of &struct slotpool_seal_args.commands that keeps a command */
 #define SLOTPOOL_SEAL_KEEP(command) ((__u64)1 << _IOC_NR(command))
 
 /**
- * struct slotpool_seal_args - argument of SLOTPOOL_SEAL: do without the rest
+ * struct slotpool_seal_args - argument of SLOTPOOL_SEAL: give up commands
  * @size: sizeof(struct slotpool_seal_args)
  * @flags: enum slotpool_seal_flags
- * @commands: in: SLOTPOOL_SEAL_KEEP() of the commands that are still needed,
- *	all others are sealed off; out: those that this file has left
+ * @commands: in: SLOTPOOL_SEAL_KEEP() of the commands to keep, all others are
+ *	sealed off; out: the commands that this file has left
  *
- * For a process that has set everything up, before it runs code that it
- * doesn't trust: what takes it over can do with this file only what was kept.
- * What is sealed off stays so as long as the file is open, in every process
- * that has it, and fails with EACCES; calls of other threads that have begun
- * end as usual. Bits of commands that the kernel doesn't know are ignored. With
- * no flags and all bits set the call only asks.
+ * A process seals its file when it has set everything up, before it runs code
+ * that it doesn't trust: code that takes over the process can use only the
+ * commands that were kept. A sealed command fails with EACCES in every process
+ * that has the file, as long as the file is open. Calls of other threads that
+ * have begun finish as usual. Bits of commands that the kernel doesn't know are
+ * ignored. With no flags and all bits set, the call only reports what is left.
  */
 struct slotpool_seal_args {
 	__u32 size;
