@@ -1,10 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Compares a description for syzkaller with the header that it describes: each
-# structure has the size, and each field the offset and size, that it says; each
-# command has a call; each constant exists. It takes no syzkaller and doesn't
-# replace its compiler.
+# Compare a description for syzkaller with the header that it describes: the sizes
+# of structures, the offsets and sizes of fields, a call for each command, the
+# constants. This needs no syzkaller, and doesn't replace its compiler.
 
 set -euo pipefail
 
@@ -20,7 +19,7 @@ while read -r command; do
 	fi
 done < <(sed -n 's/^#define \(SLOTPOOL_[A-Z]*\)[[:space:]]_IO(.*/\1/p' "$uapi/linux/slotpool.h")
 
-# A structure of the header can have several descriptions, NAME_SUFFIX.
+# The header's slotpool_image_args has a description for each kind of source.
 awk '
 function fail(what)
 {
@@ -40,7 +39,7 @@ function size_of(type)
 	sub(/[ \t].*/, "", type)
 	if (type == "fd" || type in resources)
 		return 4
-	fail("what size is " type "?")
+	fail("no size known for " type)
 	return 0
 }
 
@@ -82,7 +81,7 @@ struct && NF && !/^#/ {
 	sub(/^[ \t]*[a-z_]+[ \t]+/, "", type)
 	size = size_of(type)
 	field = $1 == "reserved" ? "__reserved" : $1
-	# All that STAT tells
+	# All results of STAT
 	if (field == "values")
 		printf "_Static_assert(offsetof(struct %s, used_slots) == %d, \"line %d\");\n", \
 			struct, offset, NR
