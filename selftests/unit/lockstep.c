@@ -15,18 +15,18 @@ static bool same(const char *what, __u64 actual, __u64 expected)
 
 static bool same_slot(const char *what, __u32 actual, __u32 expected)
 {
-	/* As signed numbers, so that no slot is -1. */
+	/* As signed numbers: POLICY_NO_SLOT prints as -1. */
 	return same(what, (__s32)actual, (__s32)expected);
 }
 
 static bool holds(const char *what, __u32 slot, bool condition)
 {
 	if (!condition)
-		printf("# slot %d: not so: %s\n", (__s32)slot, what);
+		printf("# slot %d: not true: %s\n", (__s32)slot, what);
 	return condition;
 }
 
-/* Filled, so that nothing comes to rely on memory that happens to be zero. */
+/* Fill the memory: no code may rely on it being zero. */
 static void *allocate_filled(size_t nr_elements, size_t element_size)
 {
 	void *memory = malloc(nr_elements * element_size);
@@ -159,8 +159,8 @@ static bool cold_before(const struct model *model, __u32 a, __u32 b)
 }
 
 /*
- * As the order is strict, a list of the right length can't hold a slot twice,
- * so it holds all slots of that state.
+ * The order is strict: a list of the right length can't hold a slot twice, and
+ * thus holds all slots of that state.
  */
 static bool check_list(const struct lockstep *lockstep, const struct policy_list *list,
 		       enum policy_state state,
@@ -172,10 +172,10 @@ static bool check_list(const struct lockstep *lockstep, const struct policy_list
 	__u32 length = 0;
 
 	for (__u32 slot = list->head; slot != POLICY_NO_SLOT; slot = nodes[slot].next) {
-		if (!holds("a list has slots of the pool only", slot, slot < model->nr_slots) ||
-		    !holds("a list has slots of its state", slot,
+		if (!holds("a list has only slots of the pool", slot, slot < model->nr_slots) ||
+		    !holds("a list has only slots of its state", slot,
 			   model->slots[slot].state == state) ||
-		    !holds("prev is the slot before", slot, nodes[slot].prev == prev) ||
+		    !holds("prev is the previous slot", slot, nodes[slot].prev == prev) ||
 		    !holds("a list is in order", slot,
 			   prev == POLICY_NO_SLOT || before(model, prev, slot)))
 			return false;
@@ -186,7 +186,7 @@ static bool check_list(const struct lockstep *lockstep, const struct policy_list
 	       same("slots on the list", length, model_count(model, state));
 }
 
-/* Adds the slots of a ring to in_ring. */
+/* Check a ring, and add its slots to in_ring. */
 static bool check_ring(const struct lockstep *lockstep, __u32 newest)
 {
 	const struct policy_node *nodes = lockstep->policy.nodes;
@@ -194,7 +194,7 @@ static bool check_ring(const struct lockstep *lockstep, __u32 newest)
 	struct policy_affinity affinity;
 	__u32 slot = newest;
 
-	if (!holds("a chain has slots of the pool only", newest, newest < model->nr_slots))
+	if (!holds("a chain has only slots of the pool", newest, newest < model->nr_slots))
 		return false;
 	affinity = model->slots[newest].affinity;
 	if (!holds("the newest slot of an affinity is in the chain", newest,
@@ -208,14 +208,14 @@ static bool check_ring(const struct lockstep *lockstep, __u32 newest)
 			return false;
 		lockstep->in_ring[slot] = true;
 		if (!holds("older is a slot of the pool", older, older < model->nr_slots) ||
-		    !holds("newer is the slot that it is older than", older,
+		    !holds("newer points back to the slot", older,
 			   nodes[older].newer == slot))
 			return false;
 		if (older == newest)
 			return true;
 		if (!holds("a ring is in the order of the warm list", older,
 			   warm_before(model, older, slot)) ||
-		    !holds("a ring is of one affinity", older,
+		    !holds("a ring has one affinity", older,
 			   model->slots[older].affinity.domain == affinity.domain &&
 				   model->slots[older].affinity.key == affinity.key))
 			return false;
@@ -246,11 +246,11 @@ bool lockstep_check(const struct lockstep *lockstep)
 		const struct model_slot *expected = &model->slots[slot];
 		bool in_ring = expected->state == POLICY_STATE_WARM && expected->affinity.domain;
 
-		if (!holds("its state is the model's", slot, node->state == expected->state) ||
-		    !holds("its affinity is the model's", slot,
+		if (!holds("a slot has the model's state", slot, node->state == expected->state) ||
+		    !holds("a slot has the model's affinity", slot,
 			   node->affinity.domain == expected->affinity.domain &&
 				   node->affinity.key == expected->affinity.key) ||
-		    !holds("warm slots with an affinity are in a ring, others not", slot,
+		    !holds("a ring has all warm slots with an affinity, and no others", slot,
 			   lockstep->in_ring[slot] == in_ring))
 			return false;
 	}

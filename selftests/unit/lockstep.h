@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The policy and the model, driven with the same operations and compared. */
+/* Run the same operations on the policy and on the model, and compare the two. */
 #ifndef UNIT_LOCKSTEP_H
 #define UNIT_LOCKSTEP_H
 
@@ -21,7 +21,7 @@ enum operation_kind {
 
 /*
  * FREE and DECOMMIT apply to the first used slot from @slot on, PUT_TAKEN makes
- * the first taken one cold. They do nothing if there is none.
+ * the first taken slot cold. They do nothing without such a slot.
  */
 struct operation {
 	enum operation_kind kind;
@@ -40,7 +40,7 @@ void lockstep_start(struct lockstep *lockstep, __u32 nr_slots, __u64 max_unused_
 		    __u64 seed, bool one_bucket);
 void lockstep_stop(struct lockstep *lockstep);
 
-/* Both print what differs as a TAP comment. */
+/* Both print a difference as a TAP comment. */
 bool lockstep_step(struct lockstep *lockstep, const struct operation *operation);
 bool lockstep_check(const struct lockstep *lockstep);
 

@@ -13,7 +13,7 @@ static bool is_affine(const struct model_slot *slot, struct policy_affinity affi
 	       slot->affinity.domain == affinity.domain && slot->affinity.key == affinity.key;
 }
 
-/* The latest decommitted one, else the first of those never used. */
+/* The slot decommitted last, else the first slot that was never used. */
 static __u32 next_cold(const struct model *model)
 {
 	__u32 found = POLICY_NO_SLOT;
@@ -75,7 +75,7 @@ __u32 model_count(const struct model *model, enum policy_state state)
 	return count;
 }
 
-/* The first slot in this state from this slot on, around the end. */
+/* The first slot in this state from @slot on, wrapping around the end. */
 __u32 model_next(const struct model *model, __u32 slot, enum policy_state state)
 {
 	for (__u32 i = 0; i < model->nr_slots; i++) {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The placement rule a second time, without any thought of speed: every
- * question is answered by looking at all slots. It shares types with policy.h,
- * and nothing with policy.c.
+ * A second implementation of the placement rule, slow and simple: every query
+ * looks at all slots. It shares types with policy.h, and nothing with policy.c.
  */
 #ifndef UNIT_MODEL_H
 #define UNIT_MODEL_H
@@ -12,7 +11,7 @@
 struct model_slot {
 	enum policy_state state;
 	struct policy_affinity affinity;
-	__u64 since; /* when it came into this state; 0: never used */
+	__u64 since; /* when the slot entered this state; 0: never used */
 };
 
 struct model {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* How the policy spreads affinities over its hash buckets. */
+/* The policy spreads affinities over its hash buckets. */
 #include <string.h>
 
 #include "../../kmod/policy.h"
@@ -8,8 +8,8 @@
 #define NR_SLOTS 1024
 
 /*
- * Thrown at random, 1024 affinities make one of 1024 chains this long once in
- * some ten billion runs.
+ * 1024 affinities at random in 1024 buckets make a chain this long once in some
+ * ten billion runs.
  */
 #define LONGEST_CHAIN 16
 
@@ -17,7 +17,7 @@ static struct policy_node nodes[NR_SLOTS];
 static __u32 buckets[NR_SLOTS];
 static struct policy policy;
 
-/* Every slot is warm with an affinity of its own: base, base + step, ... */
+/* Make every slot warm with an affinity of its own: base, base + step, ... */
 static void fill(struct policy_affinity base, struct policy_affinity step, __u64 seed)
 {
 	struct policy_affinity affinity = base;
@@ -79,25 +79,25 @@ int main(void)
 	} sets[] = {
 		{ "consecutive keys", { 1, 0 }, { 0, 1 } },
 		{ "keys that are page addresses", { 1, 0x7f0000000000 }, { 0, 4096 } },
-		{ "keys that differ in their highest bits only", { 1, 1 }, { 0, 1ULL << 54 } },
+		{ "keys that differ only in their highest bits", { 1, 1 }, { 0, 1ULL << 54 } },
 		{ "consecutive domains with the same key", { 1, 1 }, { 1, 0 } },
 		{ "domains and keys that grow together", { 1, 1 }, { 1, 1 } },
 		{ "domains that grow as keys shrink", { 1, 0 }, { 1, -1ULL } },
 	};
 
 	tap_plan(6 + ARRAY_SIZE(sets));
-	tap_result(policy_nr_buckets(1) == 1, "one slot has one bucket");
-	tap_result(policy_nr_buckets(64) == 64, "a power of two of slots has as many buckets");
-	tap_result(policy_nr_buckets(65) == 128, "other numbers have the next power of two");
+	tap_result(policy_nr_buckets(1) == 1, "a pool of one slot has one bucket");
+	tap_result(policy_nr_buckets(64) == 64, "a power of two slots has as many buckets");
+	tap_result(policy_nr_buckets(65) == 128, "another number of slots has the next power of two buckets");
 	tap_result(policy_nr_buckets(POLICY_NO_SLOT - 1) == 1U << 31,
-		   "the largest pool has the largest power of two");
-	tap_result(seed_decides(), "the seed decides who shares a bucket");
+		   "the largest pool has the largest power of two buckets");
+	tap_result(seed_decides(), "the seed decides which affinities share a bucket");
 	tap_result(same_seed_same_buckets(), "the same seed gives the same buckets");
 	for (unsigned int i = 0; i < ARRAY_SIZE(sets); i++) {
 		bool even = spread(sets[i].base, sets[i].step, 0) &&
 			    spread(sets[i].base, sets[i].step, 0x0123456789abcdefULL);
 
-		tap_result(even, "buckets are not crowded by %s", sets[i].name);
+		tap_result(even, "%s don't crowd buckets", sets[i].name);
 	}
 	return tap_finish();
 }

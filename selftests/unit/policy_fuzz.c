@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Operations on the policy and on the model, as libFuzzer invents them. */
+/* Run operations that libFuzzer generates on the policy and on the model. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "lockstep.h"
 
-/* The name that libFuzzer looks for. */
+/* libFuzzer calls this name. */
 int policy_fuzz(const __u8 *data, size_t size) __asm__("LLVMFuzzerTestOneInput");
 
-/* Three bytes a pool, then four an operation. */
+/* Three bytes describe the pool, then four each an operation. */
 int policy_fuzz(const __u8 *data, size_t size)
 {
 	const __u8 *end = data + size;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Random operations on the policy and on the model, pool by pool. */
+/* Run random operations on the policy and on the model, one pool after the other. */
 #include <errno.h>
 #include <sys/random.h>
 
@@ -72,7 +72,7 @@ static __u64 random_max_unused_warm_slots(const struct configuration *configurat
 	}
 }
 
-/* @filling: how many per cent of the everyday operations are allocations */
+/* @filling: percentage of allocations among the common operations */
 static struct operation random_operation(const struct configuration *configuration, __u32 filling)
 {
 	static const enum operation_kind rare[] = {
@@ -117,14 +117,14 @@ static bool run(const struct configuration *configuration, __u64 nr_operations)
 	for (i = 0; passed && i < nr_operations; i++) {
 		struct operation operation;
 
-		/* Pools that are nearly full, nearly empty, and on the way. */
+		/* Let the pool become nearly full, nearly empty, and anything between. */
 		if (i % (4ULL * configuration->nr_slots) == 0) {
 			filling = 10 + random_below(81);
 			tap_progress();
 		}
 		operation = random_operation(configuration, filling);
 		passed = lockstep_step(&lockstep, &operation);
-		/* A look at everything for as many operations as there are slots. */
+		/* Check all slots once in as many operations as there are slots. */
 		if (passed && i % configuration->nr_slots == 0)
 			passed = lockstep_check(&lockstep);
 		if (!passed)

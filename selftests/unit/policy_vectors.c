@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Sequences of operations with the outcome that the rule demands.
+ * Run sequences of operations, and compare the results with those of the rule.
  *
  *	(4,0)		4 slots, N = 0; all slots cold
  *	A1->0		alloc with affinity 1 gives slot 0
@@ -8,14 +8,14 @@
  *	A1/2->0		alloc with key 1 of domain 2 (1 where not given)
  *	A1@5->5		alloc of exactly slot 5
  *	F0		free slot 0
- *	D0		slot 0, used or taken, is decommitted now
+ *	D0		decommit slot 0, which is used or taken
  *	P1 P1/2		purge: decommit the free slots of an affinity
  *	P@5->5		decommit the warm slot 5
- *	T->2		take the victim, the warm slot that can be spared best
+ *	T->2		take the victim, the least recently used warm slot, 2
  *	N3		N = 3 from now on
  *
- * The outcome is "none" where there is no such slot. An alloc's can end in the
- * placement: a(ffine), r(ecycled), c(old).
+ * The result is "none" if there is no such slot. The result of an alloc can end in
+ * the placement: a(ffine), r(ecycled), c(old).
  */
 #include <ctype.h>
 #include <string.h>
@@ -31,7 +31,7 @@ struct vector {
 };
 
 static const struct vector vectors[] = {
-	/* Those that the rule was published with. */
+	/* The vectors published with the rule */
 	{ "N = 0 takes the next available slot",
 	  "(4,0)   A1->0 A1->1 F1 F0 A2->1 A2->0 A2->2" },
 	{ "a large N keeps every affinity warm while there are cold slots",
@@ -42,17 +42,17 @@ static const struct vector vectors[] = {
 	  "(3,2)   A1->0 F0 A- ->1" },
 	{ "at N the least recently used slot is recycled",
 	  "(10,2)  A1->0 F0 A2->1 F1 A3->0 F0 A2->1 A1->2 F1 F2 A1->2 A2->1 A3->0" },
-	{ "a purge makes slots cold, the most recently used one next in turn",
+	{ "a purge makes slots cold, and the most recently used one the next cold one",
 	  "(4,9)   A1->0 A1->1 A2->2 F1 F0 F2 P1 A2->2 A3->0 A3->1 A3->3" },
 
 	/* Affinity */
-	{ "of the slots of an affinity the most recently used one is taken",
+	{ "an alloc takes the most recently used slot of its affinity",
 	  "(4,9)   A1->0c A1->1c A1->2c F1 F2 F0 A1->0a A1->2a A1->1a A1->3c" },
-	{ "affinity counts whatever N is",
+	{ "an affine slot comes first, whatever N is",
 	  "(4,0)   A1->0c A2->1c F0 F1 A2->1a A1->0a" },
 	{ "an alloc gives the slot its affinity",
 	  "(1,1)   A1->0c F0 A2->0r F0 A1->0r F0 A1->0a" },
-	{ "an alloc without affinity clears it",
+	{ "an alloc without affinity clears the slot's affinity",
 	  "(2,1)   A1->0c F0 A- ->0r F0 A1->0r" },
 	{ "slots without affinity are never affine",
 	  "(2,2)   A- ->0c F0 A- ->1c F1 A- ->0r" },
@@ -66,61 +66,61 @@ static const struct vector vectors[] = {
 	  "(3,9)   A1->0c F0 A2->1c F1 A1->0a A2->1a" },
 	{ "key and domain are not interchangeable",
 	  "(3,9)   A1/2->0c F0 A2/1->1c" },
-	{ "an affine slot in the middle of the warm list leaves the rest in order",
+	{ "an alloc from the middle of the warm list leaves the rest in order",
 	  "(3,0)   A1->0c A2->1c A3->2c F0 F1 F2 A2->1a A4->0r A4->2r" },
 
 	/* N */
-	{ "N above the number of slots",
+	{ "N may exceed the number of slots",
 	  "(2,3)   A1->0c F0 A2->1c F1 A3->0r F0 A4->1r" },
-	{ "N equal to the number of slots",
+	{ "N may equal the number of slots",
 	  "(2,2)   A1->0c F0 A2->1c F1 A3->0r F0 A4->1r" },
-	{ "N above 32 bits",
+	{ "N may exceed 32 bits",
 	  "(2,4294967296) A1->0c F0 A2->1c" },
-	{ "the largest N",
+	{ "N may have its largest value",
 	  "(2,18446744073709551615) A1->0c F0 A2->1c" },
 	{ "N = 0 takes a cold slot when none is warm",
 	  "(2,0)   A1->0c A2->1c" },
-	{ "N counts the warm slots with and without affinity",
+	{ "N counts warm slots with and without affinity",
 	  "(4,2)   A- ->0c A1->1c F0 F1 A2->0r" },
-	{ "N doesn't count the used slots",
+	{ "N doesn't count used slots",
 	  "(4,1)   A1->0c A1->1c A1->2c F0 F1 F2 A2->0r A3->1r A4->2r A5->3c" },
 	{ "N doesn't count decommitted slots",
 	  "(4,1)   A1->0c A2->1c D0 F1 P2 A3->1c F1 A4->1r" },
-	{ "N lowered while slots are warm",
+	{ "a lower N applies to slots that are warm",
 	  "(4,9)   A1->0c A2->1c F0 F1 N1 A3->0r" },
-	{ "N raised while slots are warm",
+	{ "a higher N applies while slots are warm",
 	  "(4,0)   A1->0c A2->1c F0 F1 N3 A3->2c A4->3c A5->0r" },
-	{ "N lowered to 0 and raised again",
+	{ "N can be lowered to 0 and raised again",
 	  "(3,2)   A1->0c F0 N0 A2->0r F0 N2 A3->1c" },
 
 	/* Exact */
-	{ "an exact cold slot",
+	{ "an exact alloc takes a cold slot",
 	  "(4,0)   A1@2->2c F2 A1->2a" },
-	{ "cold slots taken out of order are left out, the rest stays ascending",
+	{ "exact allocs of cold slots leave the other cold slots in ascending order",
 	  "(6,0)   A1@3->3c A1@0->0c A1@5->5c A1->1 A1->2 A1->4 A1->none" },
-	{ "an exact decommitted slot is left out as well",
+	{ "an exact alloc takes a decommitted slot from the cold list",
 	  "(4,0)   A1->0 A1->1 A1->2 D0 D1 D2 A1@1->1c A1->2c A1->0c A1->3c" },
-	{ "an exact warm slot with the affinity asked for",
+	{ "an exact warm slot with the requested affinity is affine",
 	  "(4,9)   A1->0c A1->1c F0 F1 A1@0->0a A1->1a" },
-	{ "an exact warm slot with another affinity",
+	{ "an exact warm slot with another affinity is recycled",
 	  "(4,9)   A1->0c F0 A2@0->0r F0 A1->1c A2->0a" },
-	{ "an exact warm slot with the same key of another domain",
+	{ "an exact warm slot with the same key of another domain is recycled",
 	  "(4,9)   A1->0c F0 A1/2@0->0r" },
-	{ "an exact warm slot, asked for without affinity",
+	{ "an exact warm slot is recycled by an alloc without affinity",
 	  "(4,9)   A1->0c F0 A-@0->0r F0 A1->1c" },
-	{ "an exact warm slot without affinity, asked for without",
+	{ "an exact warm slot without affinity is recycled by an alloc without affinity",
 	  "(4,9)   A- ->0c F0 A-@0->0r" },
 	{ "an exact alloc of a used slot fails and changes nothing",
 	  "(2,9)   A1->0c A2@0->none F0 A1->0a A1@0->none" },
-	{ "an exact slot from the middle of the warm list",
+	{ "an exact alloc takes a slot from the middle of the warm list",
 	  "(3,0)   A1->0c A1->1c A1->2c F0 F1 F2 A4@1->1r A1->2a A1->0a" },
 
 	/* Cold again */
 	{ "a slot freed with decommit is cold and has no affinity",
 	  "(2,9)   A1->0c D0 A1->0c D0 A2->0c" },
-	{ "the latest decommitted slot is taken first, before those never used",
+	{ "the slot decommitted last comes first, slots never used come last",
 	  "(5,9)   A1->0 A1->1 A1->2 D1 D2 D0 A2->0c A2->2c A2->1c A2->3c A2->4c" },
-	{ "decommitted slots wait behind warm ones at N",
+	{ "at N warm slots come before decommitted ones",
 	  "(3,1)   A1->0c A2->1c D1 F0 A3->0r A4->1c" },
 	{ "a purge decommits from the least to the most recently used",
 	  "(3,0)   A1->0 A1->1 A1->2 F1 F2 F0 P1 A2->0c A2->2c A2->1c" },
@@ -128,31 +128,31 @@ static const struct vector vectors[] = {
 	  "(3,9)   A1->0c A1->1c F0 P1 F1 A1->1a A1->0c" },
 	{ "a purge leaves other affinities alone",
 	  "(3,9)   A1->0c A2->1c A1/2->2c F0 F1 F2 P1 A2->1a A1/2->2a A1->0c" },
-	{ "a purge of an affinity that has no free slot",
+	{ "a purge of an affinity without a free slot does nothing",
 	  "(2,9)   A1->0c P1 P2 F0 A1->0a" },
 	{ "a purge of no affinity does nothing",
 	  "(2,9)   A- ->0c F0 P- A1->1c A1->0r" },
-	{ "a purge of one slot leaves its affinity's others alone",
+	{ "a purge of one slot leaves the others of its affinity alone",
 	  "(4,9)   A1->0c A1->1c A1->2c F0 F1 F2 P@1->1 A1->2a A1->0a A1->1c" },
-	{ "a purge of the most recently used slot of an affinity",
+	{ "a purge can take the most recently used slot of an affinity",
 	  "(4,9)   A1->0c A1->1c F0 F1 P@1->1 A1->0a A1->1c" },
-	{ "a purge of a slot that isn't warm",
+	{ "a purge of a slot that isn't warm does nothing",
 	  "(2,9)   A1->0c P@0->none P@1->none F0 P@0->0 P@0->none A2->0c" },
 	{ "the victim is the least recently used warm slot",
 	  "(4,9)   A1->0c A2->1c A- ->2c F2 F0 F1 T->2 D2 T->0 D0 T->1 D1 T->none A1->1c A2->0c" },
-	{ "a slot that was taken can't be had before it is cold",
+	{ "a taken slot can't be allocated or purged until it is cold",
 	  "(2,9)   A1->0c F0 T->0 A1@0->none A1->1c A1->none P@0->none D0 A1->0c" },
-	{ "N doesn't count slots that were taken",
+	{ "N doesn't count taken slots",
 	  "(3,1)   A1->0c F0 T->0 A1->1c D0 A1->0c" },
 
-	/* The ends */
-	{ "when all slots are used there is none",
+	/* Full pools and pools of one slot */
+	{ "an alloc fails when all slots are used",
 	  "(2,1)   A1->0c A2->1c A1->none A- ->none F1 A1->1r A2->none" },
-	{ "when no slot is cold a warm one is taken below N",
+	{ "an alloc below N takes a warm slot when no slot is cold",
 	  "(2,9)   A1->0c A2->1c F0 A3->0r" },
-	{ "one slot, N = 0",
+	{ "a pool of one slot works with N = 0",
 	  "(1,0)   A1->0c A1->none F0 A2->0r F0 A2->0a D0 A2->0c P@0->none" },
-	{ "one slot, N = 1",
+	{ "a pool of one slot works with N = 1",
 	  "(1,1)   A1->0c A1->none F0 A2->0r F0 A2->0a D0 A2->0c P@0->none" },
 };
 
@@ -162,7 +162,7 @@ static __u32 buckets[MAX_SLOTS];
 
 static void bad_notation(const char *position)
 {
-	fprintf(stderr, "no such notation: %s\n", position);
+	fprintf(stderr, "unknown notation: %s\n", position);
 	abort();
 }
 

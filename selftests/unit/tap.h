@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Test results in the form that kselftest.h prints, which these programs can't
- * include: they are built where there is no kernel source.
+ * Print test results in the form of kselftest.h. These programs can't include it:
+ * they are built without a kernel source.
  */
 #ifndef UNIT_TAP_H
 #define UNIT_TAP_H
@@ -15,7 +15,7 @@
 
 static unsigned int tap_planned, tap_passed, tap_failed;
 
-/* A broken list can be one without end: what makes no progress shall fail. */
+/* A broken list may never end: kill a test that makes no progress. */
 static inline void tap_progress(void)
 {
 	alarm(60);
@@ -23,7 +23,7 @@ static inline void tap_progress(void)
 
 static inline void tap_plan(unsigned int nr_tests)
 {
-	/* Whoever reads along through a pipe shall see progress. */
+	/* A reader at the other end of a pipe sees progress. */
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	tap_planned = nr_tests;
 	tap_progress();
