@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Arguments of the ioctls, as libFuzzer invents them, for kmod/ioctl.c: what
- * <linux/slotpool.h> says is refused, with an error that it names and without
- * any effect; what it allows reaches the pool, in the pool's units. References
- * to images and files come out even.
+ * Run kmod/ioctl.c on arguments that libFuzzer generates. An argument that
+ * <linux/slotpool.h> refuses fails with an error that the header names and has no
+ * effect; an allowed one reaches the pool, in the pool's units. References to images
+ * and files balance.
  *
- * The pool behind it does nothing but to note what it was asked for; one of the
- * calls may fail.
+ * The pool behind it only records each call; one of the calls may fail.
  */
 #include "kernel.h"
 
@@ -15,14 +14,14 @@
 
 #include <stdio.h>
 
-/* The name that libFuzzer looks for. */
+/* libFuzzer calls this name. */
 int arguments_fuzz(const u8 *data, size_t size) __asm__("LLVMFuzzerTestOneInput");
 
 #define NR_SLOTS 8
 #define SLOT_PAGES 16
 #define STRIDE_PAGES 40
 #define KEEP_PAGES 5
-/* What the pool answers */
+/* The pool's results */
 #define ANSWER_SLOT 5
 #define ANSWER_BYTES (3 * PAGE_SIZE)
 #define ANSWER_PURGED 2
@@ -53,7 +52,7 @@ enum image_handle {
 		}                                                                 \
 	} while (0)
 
-/* What the pool, or what stores images, was asked for, sizes in pages; compared as bytes */
+/* A call of the pool or of the image store, sizes in pages; compared as bytes */
 struct effect {
 	enum {
 		NO_EFFECT,
@@ -91,7 +90,7 @@ static int reserved_fds;
 static bool installed, bound_elsewhere, vanishing;
 static struct effect effect;
 
-/* The call that fails, 0 for none, with what, and whether it did */
+/* The call to fail, 0 for none; its error; the error if it did fail */
 static unsigned int fail_at, nr_calls;
 static int failure, failed;
 
@@ -113,7 +112,7 @@ static int note(const struct effect *now)
 	return fails(failure);
 }
 
-/* ---- what kmod/ioctl.c calls ---- */
+/* ---- functions that kmod/ioctl.c calls ---- */
 
 int client_bind(struct client *binding)
 {
@@ -294,7 +293,7 @@ int pool_alloc(struct pool *from, struct pool_client *owner, struct pool_request
 		.keep = request->terms.keep,
 	});
 
-	assert(from == &pool && owner == &client.slots);
+	assert(from == &pool && owner == &client.pool_client);
 	if (err)
 		return err;
 	if (!request->exact)
@@ -417,7 +416,7 @@ u64 pool_max_unused_warm_bytes(struct pool *from)
 	return from->config.max_unused_warm_bytes;
 }
 
-/* ---- what <linux/slotpool.h> says of arguments, naively ---- */
+/* ---- the rules of <linux/slotpool.h> for arguments, without any optimisation ---- */
 
 static bool allowed_errors[EHWPOISON];
 static bool refused;
@@ -621,7 +620,7 @@ static void expect(unsigned int nr, const union argument *argument, struct effec
 		break;
 	case SLOTPOOL_RELEASE:
 		refuse_if(!has_handle(argument->release.image), ENOENT);
-		/* Other handles of it are left. */
+		/* The client keeps another handle of it. */
 		if (argument->release.image != HANDLE_TWICE) {
 			expected->what = EFFECT_PURGE_IMAGE;
 			expected->image = argument->release.image;
@@ -678,7 +677,7 @@ static void take_bytes(struct input *input, unsigned char *to, size_t size)
 	input->size -= size;
 }
 
-/* Most bytes stand for a word of which something can be expected. */
+/* Turn a byte into a word; most give a word with a known meaning. */
 static u64 take_word(struct input *input)
 {
 	unsigned int byte = take_byte(input);
@@ -734,7 +733,7 @@ static void set_up(void)
 	for (i = HANDLE_ONCE; i < NR_HANDLES; i++) {
 		images[i].references.value = 1;
 		images[i].id = i;
-		/* One that a slot can have, one that is longer than any */
+		/* One fits into a slot, one is longer than any slot. */
 		images[i].length = i == HANDLE_ONCE ? SLOT_PAGES / 2 : SLOT_PAGES * 2;
 		nr_uses[i] = i;
 	}
@@ -753,7 +752,7 @@ static void set_up(void)
 	failed = 0;
 }
 
-/* What of the argument can be said without looking into it. */
+/* Expect the errors of the address, the size and the flags. */
 static void expect_header(unsigned int nr, u64 address, union argument *argument,
 			  struct effect *expected)
 {
@@ -781,7 +780,7 @@ static void expect_header(unsigned int nr, u64 address, union argument *argument
 	expect(nr, argument, expected);
 }
 
-/* References, descriptors and the client's users are what they were. */
+/* References, descriptors and the client's users are the same as before. */
 static void check_balance(void)
 {
 	u32 i;
@@ -849,8 +848,8 @@ static void check_results(unsigned int nr, const union argument *before,
 }
 
 /*
- * Eight bytes say what the call finds, then come the argument, up to 15 bytes
- * behind it, and the array that it may point to.
+ * Eight bytes set up the call; the argument, up to 15 bytes behind it, and the array
+ * that it may point to follow.
  */
 int arguments_fuzz(const u8 *data, size_t size)
 {
@@ -913,7 +912,7 @@ int arguments_fuzz(const u8 *data, size_t size)
 		}
 		take_words(&input, user_at(ARRAY, PAGE_SIZE, false), PAGE_SIZE);
 	}
-	/* Mostly all is there. */
+	/* In most calls all pages are accessible. */
 	for (i = 0; i < USER_PAGES; i++) {
 		user_memory.missing[i] = options & 64 && pages & 1 << i;
 		user_memory.read_only[i] = options & 128 && pages & 1 << i;
@@ -950,7 +949,7 @@ int arguments_fuzz(const u8 *data, size_t size)
 	if (result)
 		return 0;
 	memcpy(&after, user_memory.bytes + (address - USER_START), commands[nr].size);
-	/* The caller may have asked for entries where the argument is. */
+	/* The entries may lie on the argument. */
 	if (command == SLOTPOOL_LIST && argument.list.entries < ARRAY)
 		return 0;
 	check_results(nr, &argument, &after);

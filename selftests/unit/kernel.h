@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * As much of the kernel as kmod/ioctl.c needs to be compiled in user space. The
- * kernel's headers, which it includes, are empty files (see Makefile).
+ * The part of the kernel that kmod/ioctl.c needs to be compiled in user space. The
+ * kernel's headers that it includes are empty files (see Makefile).
  *
- * User memory is a few pages that can be missing or read-only, at addresses
- * where the program itself has nothing: what gets there by another way than
- * the functions below is a crash.
+ * User memory is a few pages that can be missing or read-only. Their addresses are
+ * not mapped in the program itself: any access other than through the functions
+ * below crashes.
  */
 #ifndef UNIT_KERNEL_H
 #define UNIT_KERNEL_H
@@ -83,6 +83,7 @@ struct file {
 #define PAGE_SIZE (1UL << PAGE_SHIFT)
 #define PAGE_ALIGNED(value) ((value) % PAGE_SIZE == 0)
 #define U64_MAX UINT64_MAX
+#define BIT(nr) (1UL << (nr))
 #define BIT_ULL(nr) (1ULL << (nr))
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 #define BUILD_BUG_ON(condition) static_assert(!(condition), #condition)
@@ -93,6 +94,7 @@ struct file {
 #define GFP_KERNEL_ACCOUNT 2
 #define __GFP_RETRY_MAYFAIL 4
 #define __GFP_NOWARN 8
+#define __GFP_NORETRY 16
 
 #define READ_ONCE(value) (*(volatile __typeof__(value) *)&(value))
 #define data_race(value) (value)
@@ -104,6 +106,12 @@ struct file {
 #define atomic64_read(counter) ((u64)(counter)->value)
 #define atomic64_or(bits, counter) ((counter)->value |= (bits))
 #define atomic_long_read(counter) ((counter)->value)
+#define atomic_long_set(counter, count) ((counter)->value = (count))
+#define atomic_long_sub(count, counter) ((counter)->value -= (count))
+#define atomic_long_try_cmpxchg(counter, old, new)  \
+	((counter)->value == *(old) ?               \
+		 ((counter)->value = (new), true) : \
+		 (*(old) = (counter)->value, false))
 
 #define for_each_possible_cpu(cpu) for ((cpu) = 0; (cpu) < 1; (cpu)++)
 #define per_cpu_ptr(pointer, cpu) (pointer)
@@ -114,7 +122,7 @@ struct file {
 
 void *xa_find(struct xarray *array, unsigned long *index, unsigned long max, xa_mark_t mark);
 
-/* The task that calls. */
+/* The calling task */
 extern struct task_struct *current;
 
 struct file *fget(unsigned int fd);
@@ -160,17 +168,17 @@ static inline void sort(void *base, size_t nr, size_t size,
 #define USER_START 0x10000UL
 #define USER_PAGES 4
 #define USER_SIZE (USER_PAGES * PAGE_SIZE)
-/* What is above belongs to the kernel. */
+/* Addresses above belong to the kernel. */
 #define USER_END (1UL << 47)
 
-/* @open: it is being accessed by those that don't check addresses */
+/* @open: accessors that don't check addresses may run */
 extern struct user_memory {
 	unsigned char bytes[USER_SIZE];
 	bool missing[USER_PAGES], read_only[USER_PAGES];
 	bool open;
 } user_memory;
 
-/* Where some user memory is, or NULL if not all of it can be accessed. */
+/* Return the bytes of user memory, or NULL if any of them can't be accessed. */
 static inline unsigned char *user_at(u64 address, u64 size, bool write)
 {
 	u64 offset = address - USER_START;
