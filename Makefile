@@ -382,7 +382,7 @@ STAND_IN_IGNORE := $(USER_IGNORE) --ignore NEW_TYPEDEFS,BIT_MACRO,DATA_RACE,MEMO
 
 STYLE := $(addprefix style-module-,$(SERIES)) style-checkpatch style-kernel-doc style-uapi \
 	 style-clang-format style-cppcheck style-shellcheck style-codespell style-man \
-	 style-mutants style-reuse
+	 style-floors style-mutants style-reuse
 
 .PHONY: style $(STYLE)
 style:
@@ -447,6 +447,10 @@ style-codespell:
 style-man:
 	@echo "  manual pages"
 	@$(if $(MAN_PAGES),mandoc -Tlint -W warning $(MAN_PAGES))
+
+style-floors:
+	@echo "  floors"
+	@selftests/style/floors.sh
 
 style-mutants:
 	@echo "  mutants"

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A client: an open file, the process that it is bound to, and its end.
+ * Floor: 11
  *
- * A client's page table entries are in one process only. So the first process
- * that maps the file or allocates from it has it for itself, until nothing is
- * mapped and nothing allocated any more.
+ * A client: an open file, the process that it is bound to, and its release.
  *
- * Each client has an address_space of its own, that of an inode which nobody
- * else sees, so that mapping_zap() touches one client's VMAs and no other's.
+ * A client's page table entries are in one process only. The first process that
+ * maps the file or allocates from it is bound to it, until nothing is mapped and
+ * nothing allocated any more.
+ *
+ * Each client has an address_space of its own, that of an inode which no other
+ * client uses: mapping_zap() touches the VMAs of that client only.
  */
 #include <linux/fs.h>
 #include <linux/fs_context.h>
@@ -53,7 +55,7 @@ static struct inode *client_inode_create(void)
 
 static void client_inode_destroy(struct inode *inode)
 {
-	/* The inode first: the mount must outlive it. */
+	/* The mount must outlive the inode. */
 	iput(inode);
 	simple_release_fs(&client_fs_mount, &client_fs_users);
 }
@@ -117,9 +119,9 @@ int client_release(struct inode *inode, struct file *file)
 	WARN_ON(atomic_read(&client->users));
 	pool_client_release(client->pool, &client->pool_client);
 	handle_table_destroy(&client->images);
-	/* Images that it made and that others have keep theirs. */
+	/* Each image of the client that others still use has a reference of its own. */
 	image_account_put(client->account);
-	/* What is left of closing the file doesn't look at the mapping. */
+	/* The rest of closing the file does not use the mapping. */
 	file->f_mapping = inode->i_mapping;
 	client_inode_destroy(client->inode);
 	if (client->mm)
@@ -129,11 +131,11 @@ int client_release(struct inode *inode, struct file *file)
 }
 
 /**
- * client_show_fdinfo() - what /proc/PID/fdinfo/FD says of a client
- * @seq: where to
+ * client_show_fdinfo() - describe a client in /proc/PID/fdinfo/FD
+ * @seq: the file that is read
  * @file: the file
  *
- * Neither RSS nor the OOM killer see pages of slots; here they can be seen.
+ * Neither RSS nor the OOM killer count pages of slots; this file does.
  *
  * Context: Process context.
  */
@@ -152,7 +154,7 @@ void client_show_fdinfo(struct seq_file *seq, struct file *file)
 }
 
 /**
- * client_bind() - client_enter() for who may be the first user
+ * client_bind() - client_enter() for a caller that may be the first user
  * @client: the client
  *
  * Context: Process context.
@@ -171,9 +173,9 @@ int client_bind(struct client *client)
 		bool bound = atomic_read(&client->users);
 
 		/*
-		 * What the last user allocated was there before the user was
-		 * gone: pairs with the barrier in client_leave(). No user can
-		 * come meanwhile: with none left they all come here.
+		 * See what the last user allocated before it left: pairs with
+		 * the barrier in client_leave(). No user can enter meanwhile:
+		 * with none left, each of them takes this lock first.
 		 */
 		smp_rmb();
 		if (bound || atomic_read(&client->pool_client.slot_client.nr_owned)) {
@@ -185,7 +187,7 @@ int client_bind(struct client *client)
 		}
 	}
 	if (!err) {
-		/* The new mm is to be seen by who sees the user. */
+		/* A task that sees the user must see the new mm. */
 		smp_mb__before_atomic();
 		atomic_inc(&client->users);
 	}

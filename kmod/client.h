@@ -17,15 +17,15 @@
  * @pool: invariant: the pool
  * @pool_client: what the pool knows of the client
  * @images: the images that it may name
- * @account: invariant: what the images store that it made
- * @sealed: bits of what the file can't be used for any more: the numbers of
- *	commands, and CLIENT_SEALED_MMAP; bits are only ever added
+ * @account: invariant: the account of the images that it made
+ * @sealed: what the file can no longer be used for: a bit for each number of a
+ *	command, and CLIENT_SEALED_MMAP; bits are only added
  * @inode: invariant: the inode that the client's address space belongs to
- * @users: mappings, and calls that change something and have not returned
+ * @users: mappings, and running calls that change something
  * @lock: protects @mm while @users is 0
  * @mm: the address space of the process that the client is bound to; doesn't
- *	change while there are users. Referenced so that its address isn't used
- *	again, but never looked into.
+ *	change while there are users. The reference keeps its address from being
+ *	reused; the structure itself is never accessed.
  */
 struct client {
 	struct pool *pool;
@@ -77,7 +77,7 @@ static inline void client_get(struct client *client)
 static inline void client_leave(struct client *client)
 {
 	/*
-	 * What was allocated is to be seen by who sees the user gone: pairs
+	 * A task that sees the user gone must see what it allocated: pairs
 	 * with the barrier in client_bind().
 	 */
 	smp_mb__before_atomic();
@@ -96,7 +96,7 @@ static inline int client_enter(struct client *client)
 {
 	if (READ_ONCE(client->mm) != current->mm || !atomic_inc_not_zero(&client->users))
 		return client_bind(client);
-	/* From here on it stays what it is. */
+	/* As a user we keep it what it is. */
 	if (likely(READ_ONCE(client->mm) == current->mm))
 		return 0;
 	client_leave(client);

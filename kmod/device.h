@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Floor: 0
+ *
+ * The device node of a pool.
+ */
 #ifndef SLOTPOOL_DEVICE_H
 #define SLOTPOOL_DEVICE_H
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
+ * Floor: 2
+ *
  * Handles: which images a client may name.
  */
 #include <linux/err.h>
@@ -39,7 +41,7 @@ static void handle_free(struct handle *handle)
 
 /**
  * handle_table_destroy() - release all handles
- * @table: a table that nobody uses any more
+ * @table: a table that has no users any more
  *
  * Context: Process context, may sleep.
  */
@@ -55,7 +57,7 @@ void handle_table_destroy(struct handle_table *table)
 }
 
 /**
- * handle_add() - let the client name an image, or once more if it does already
+ * handle_add() - let the client name an image, once more if it already does
  * @table: the client's table
  * @image: the image; the table takes a reference of its own
  *
@@ -95,7 +97,7 @@ unlock:
 }
 
 /**
- * handle_get() - the image that a client names
+ * handle_get() - return the image that a client names
  * @table: the client's table
  * @handle: its name
  *
@@ -121,7 +123,7 @@ struct image *handle_get(struct handle_table *table, u32 handle)
  * handle_remove() - undo one handle_add()
  * @table: the client's table
  * @handle: the handle
- * @last: whether the client can't name the image any more
+ * @last: returns whether the client can no longer name the image
  *
  * Context: Process context, may sleep.
  * Return: The image, with a reference for the caller, or NULL if there is no

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
+ * Floor: 12
+ *
  * The commands: a table, and the checks of their arguments.
  *
- * What each command does and which errors it returns is documented in
- * <linux/slotpool.h>.
+ * <linux/slotpool.h> documents what each command does, and its errors.
  */
 #include <linux/file.h>
 #include <linux/mm.h>
@@ -277,7 +278,7 @@ static int ioctl_stat(struct client *client, struct slotpool_stat_args *stat)
 {
 	*stat = (struct slotpool_stat_args){ .size = stat->size };
 	pool_stat(client->pool, &client->pool_client, stat);
-	/* Gauges of something that goes on meanwhile */
+	/* Other tasks change these gauges meanwhile. */
 	stat->client_images = data_race(READ_ONCE(client->images.nr_images));
 	stat->client_image_pages = charge_read(&client->account->charge);
 	return 0;
@@ -289,11 +290,11 @@ static int ioctl_compare_ranges(const void *a, const void *b)
 
 	if (left->offset != right->offset)
 		return left->offset < right->offset ? -1 : 1;
-	/* One without length may begin where another does. */
+	/* An empty range may begin where another one does. */
 	return left->length < right->length ? -1 : left->length > right->length;
 }
 
-/* Sorts ranges; they must not overlap and must lie inside the image. */
+/* Sort ranges, and refuse those that overlap or exceed the image. */
 static int ioctl_check_ranges(struct slotpool_image_range *ranges, u32 nr_ranges, u64 length)
 {
 	u64 end = 0;
@@ -323,7 +324,7 @@ static struct image *ioctl_image_of_memory(struct client *client,
 	    argument->slot || argument->nr_ranges > SLOTPOOL_IMAGE_MAX_RANGES)
 		return ERR_PTR(-EINVAL);
 	if (argument->nr_ranges) {
-		/* As for the image's own memory: nobody is killed for it. */
+		/* As for the image's own memory, never invoke the OOM killer. */
 		ranges = kvmalloc_array(argument->nr_ranges, sizeof(*ranges),
 					GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 		if (!ranges)
@@ -426,7 +427,7 @@ static int ioctl_image(struct client *client, struct slotpool_image_args *reques
 	if (IS_ERR(image))
 		return PTR_ERR(image);
 
-	/* Before others can use it, and read pages of its file. */
+	/* Before other tasks can use it, and have it read pages of its file. */
 	request->image = image->id;
 	request->length = (u64)image->length << PAGE_SHIFT;
 	request->stored = (u64)image->nr_stored << PAGE_SHIFT;
@@ -452,7 +453,7 @@ static int ioctl_export(struct client *client, struct slotpool_export_args *expo
 		fd = PTR_ERR(file);
 		goto put_image;
 	}
-	/* The caller's from here on, even if it can't be told any more. */
+	/* The caller owns it from here on, even if copying the number out fails. */
 	fd_install(fd, file);
 	export->fd = fd;
 
@@ -508,12 +509,11 @@ static int ioctl_seal(struct client *client, struct slotpool_seal_args *seal)
 }
 
 /**
- * struct ioctl_format - what is known of a command's argument
- * @nr_words: size of the structure, of which there is one version so far, in
- *	words
- * @first_result: from which word on results are written to it
+ * struct ioctl_format - the format of a command's argument
+ * @nr_words: size of the structure in words
+ * @first_result: the first word that results are written to
  * @flags: the flags that the command knows
- * @changes: only the process that the client is bound to may use it
+ * @changes: only the process that the client is bound to may use the command
  */
 struct ioctl_format {
 	u32 nr_words;
@@ -522,7 +522,7 @@ struct ioctl_format {
 	bool changes;
 };
 
-/* For another size, where what a larger structure has more must be zeros; unknown flags. */
+/* Check an argument of another size, or with unknown flags. The bytes beyond ours must be zeros. */
 static noinline int ioctl_get_other(const struct ioctl_format *format, u64 __user *user,
 				    union ioctl_header header, u64 last_word)
 {
@@ -548,7 +548,7 @@ fault:
 	return -EFAULT;
 }
 
-/* What can't be read perhaps ends before, as its size tells. */
+/* The read faulted: a too small size means -EINVAL, not -EFAULT. */
 static noinline bool ioctl_is_short(const struct ioctl_format *format, u32 __user *user)
 {
 	u32 size;
@@ -557,16 +557,15 @@ static noinline bool ioctl_is_short(const struct ioctl_format *format, u32 __use
 }
 
 /*
- * Reads an argument, and checks its size and its flags.
+ * Read an argument, and check its size and its flags.
  *
- * An argument is a few words long, and copied as such by code that knows how
- * many: to find the command's format and to check the buffer in a
- * copy_from_user() would cost more than all else that a reset does besides
- * copying pages.
+ * An argument is a few words long, and the code for each command knows how many.
+ * Looking up the command's format and checking the buffer in copy_from_user()
+ * would cost more than all that a reset does besides copying pages.
  *
- * The results are written when the command is done and can't be undone, so
- * that they can be written is found out before. The structure lies in two
- * pages at most, those of its first and of its last word.
+ * The results are written when the command can no longer be undone. So probe before
+ * that they can be written: the structure lies in two pages at most, those of its
+ * first and of its last word.
  */
 static __always_inline int ioctl_get(const struct ioctl_format *format, u64 __user *user,
 				     u64 *words)
@@ -619,11 +618,11 @@ fault:
 }
 
 /*
- * Defines a command: what is around ioctl_NAME(), which checks the argument but
- * for size and flags, and does it.
+ * Define a command around ioctl_NAME(), which checks the fields of the argument
+ * except for its size and flags, and executes it.
  *
- * The words are a copy that only ever lies in registers: the structure is put
- * together when all of them are there.
+ * The compiler keeps the words in registers: the structure is assembled when all of
+ * them are read.
  */
 #define IOCTL_COMMAND(_name, _first_result, _flags, _changes)				\
 static const struct ioctl_format ioctl_format_##_name = {				\
@@ -699,7 +698,7 @@ static long (*const ioctl_commands[])(struct client *client, u64 __user *user) =
 	[_IOC_NR(SLOTPOOL_SEAL)] = ioctl_command_seal,
 };
 
-/* ioctl_seal() leaves no command out. */
+/* ioctl_seal() covers all commands. */
 static_assert(ARRAY_SIZE(ioctl_commands) == _IOC_NR(SLOTPOOL_SEAL) + 1);
 
 /**
@@ -714,7 +713,7 @@ static_assert(ARRAY_SIZE(ioctl_commands) == _IOC_NR(SLOTPOOL_SEAL) + 1);
 long ioctl_run(struct file *file, unsigned int command, unsigned long argument)
 {
 	struct client *client = file->private_data;
-	/* They follow each other, and a number below the first one's wraps. */
+	/* The numbers are consecutive. A number below the first one wraps around. */
 	unsigned int nr = command - _IO(SLOTPOOL_IOC_MAGIC, 0);
 
 	if (nr >= ARRAY_SIZE(ioctl_commands))

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
+ * Floor: 13
+ *
  * Loading and unloading, parameters, and the device of the pool.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -114,7 +116,7 @@ MODULE_PARM_DESC(max_client_pages, "Pages that a client's slots may hold (defaul
 
 static int main_open(struct inode *inode, struct file *file)
 {
-	/* The misc core has put its device there. */
+	/* The misc core has stored its device there. */
 	struct miscdevice *misc = file->private_data;
 
 	return client_open(container_of(misc, struct pool_device, misc)->pool, file);
@@ -168,7 +170,7 @@ destroy_pool:
 static void __exit main_exit(void)
 {
 	misc_deregister(&main_device.misc);
-	/* A client holds the module, and so does an image's file: there is none. */
+	/* Clients and files of images hold the module: none are left. */
 	shrinker_destroy(main_shrinker);
 	pool_destroy(main_device.pool);
 }
@@ -178,4 +180,5 @@ module_exit(main_exit);
 
 MODULE_DESCRIPTION("Pools of memory slots with affinity for isolate runtimes");
 MODULE_AUTHOR("The slotpool authors");
+MODULE_VERSION("0.1.0");
 MODULE_LICENSE("GPL");

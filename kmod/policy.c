@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * Which slot next.
+ * Floor: 0
+ *
+ * Which slot is next.
  *
  * The rule is that of Wasmtime's pooling allocator (Wasmtime pull request
  * 5661, "Reimplement the pooling instance allocation strategy"), with one

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * Which slot next: the placement rule of a shard.
+ * Which slot is next: the placement rule of a shard.
  *
  * Pure data-structure code: it takes no lock, allocates nothing and calls
- * nothing, so that the same file is compiled into the module and into the
- * tests that run in user space. The caller provides the memory and keeps two
+ * nothing. The same file is compiled into the module and into the tests that run in
+ * user space. The caller provides the memory and keeps two
  * calls for the same policy from running at once.
  */
 #ifndef SLOTPOOL_POLICY_H

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
+ * Floor: 0
+ *
  * Pages set aside, and the way back for every page that leaves a slot.
  *
- * Pages are not cleared here: whoever takes one overwrites all of it before
- * anybody can see it.
+ * Pages are not cleared here: the taker overwrites all of a page before it maps
+ * the page.
  */
 #include <linux/gfp.h>
 #include <linux/mm.h>
@@ -16,9 +18,9 @@
 #include "reserve.h"
 
 /*
- * Fail rather than disturb the rest of the system: a smaller pool will do. Nor is
- * a lost page replaced from what the kernel keeps for reclaiming memory, which may
- * be going on when it is lost.
+ * Fail rather than disturb the rest of the system: a smaller pool will do. A page may
+ * be lost while memory is reclaimed: don't replace it from the memory that the kernel
+ * keeps for reclaim.
  */
 #define RESERVE_GFP (GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN | __GFP_NOMEMALLOC)
 
@@ -40,16 +42,15 @@ static struct page *reserve_alloc(int node)
 }
 
 /*
- * KVM, for one, can hold a reference to a page that it found through a page
- * table entry, and go on writing to it; and a page that the hardware reported
- * bad must not be used again.
+ * KVM can hold a reference to a page that it found through a page table entry, and
+ * keep writing to it. A page that the hardware reported bad must not be used again.
  */
 static bool reserve_page_usable(struct page *page)
 {
 	return page_count(page) == 1 && !PageHWPoison(page);
 }
 
-/* Lets go of one of the reserve's pages; returns another, or NULL. */
+/* Drop a page of the reserve that can't be used. Return another one, or NULL. */
 static struct page *reserve_replace(struct reserve *reserve, struct page *page)
 {
 	int node = page_to_nid(page);
@@ -140,7 +141,7 @@ void reserve_destroy(struct reserve *reserve)
 }
 
 /**
- * reserve_promise() - keep pages for somebody who will take them later
+ * reserve_promise() - keep pages for a slot that will take them later
  * @reserve: the reserve
  * @nr_pages: how many more
  *
@@ -202,7 +203,7 @@ struct page *reserve_take(struct reserve *reserve, bool promised)
 	}
 	spin_unlock(&reserve->lock);
 
-	/* It may have gone bad while it lay here. */
+	/* It may have gone bad while it was free. */
 	if (page && unlikely(!reserve_page_usable(page)))
 		page = reserve_replace(reserve, page);
 	return page;
@@ -262,7 +263,7 @@ unsigned int reserve_take_many(struct reserve *reserve, unsigned int nr_pages, b
 }
 
 /**
- * reserve_give() - take in a page that leaves a slot
+ * reserve_give() - take back a page that leaves a slot
  * @reserve: the reserve
  * @page: a page that is not mapped any more, from reserve_take() or from the
  *	page allocator
@@ -280,7 +281,7 @@ bool reserve_give(struct reserve *reserve, struct page *page, bool promise)
 	if (!reserve_owns(page)) {
 		bool lost = !reserve_page_usable(page);
 
-		/* Whoever else refers to it frees it, and a bad one is set apart. */
+		/* The last other reference frees it; the kernel sets a bad page apart. */
 		put_page(page);
 		if (lost) {
 			spin_lock(&reserve->lock);

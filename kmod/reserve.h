@@ -12,8 +12,8 @@
  * @nr_pages: pages that were set aside, less those that were lost and could
  *	not be replaced
  * @nr_free: pages on @free
- * @nr_promised: of these, pages that only who was promised them may take;
- *	never more than @nr_free
+ * @nr_promised: of these, pages that are promised to slots; never more than
+ *	@nr_free
  * @nr_lost: pages that came back unusable
  */
 struct reserve {
@@ -26,8 +26,8 @@ struct reserve {
 };
 
 /*
- * In page_private() of the reserve's own pages. The other bits are for whoever
- * takes a page, and 0 when it is given back.
+ * In page_private() of the reserve's own pages. The other bits are the taker's, and
+ * 0 when it gives the page back.
  */
 #define RESERVE_OWNED 1UL
 

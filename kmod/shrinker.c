@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a pool gives back when the system is short of memory: pages of warm slots
+ * Floor: 12
+ *
+ * The shrinker: when the system lacks memory, a pool gives back pages of warm slots
  * that are not the reserve's, and pages of images that can be read again.
  */
 #include "compat.h"
@@ -16,17 +18,17 @@ static unsigned long shrinker_scan(struct shrinker *shrinker, struct shrink_cont
 {
 	unsigned long nr_given;
 
-	/* Who allocates may hold a lock that unmapping takes (i_mmap_rwsem). */
+	/* The allocating task may hold a lock that unmapping takes (i_mmap_rwsem). */
 	if (!(control->gfp_mask & __GFP_FS))
 		return SHRINK_STOP;
 	nr_given = pool_shrink(compat_shrinker_private(shrinker), control->nr_to_scan);
-	/* They are pages, not objects of which it takes many to free a page. */
+	/* Count pages: they are not slab objects, many of which make up a page. */
 	mm_account_reclaimed_pages(nr_given);
 	return nr_given ? nr_given : SHRINK_STOP;
 }
 
 /**
- * shrinker_create() - have the system ask for memory when it is short of it
+ * shrinker_create() - let the system reclaim memory of a pool
  * @pool: the pool
  *
  * Context: Process context, may sleep.
@@ -41,7 +43,7 @@ struct shrinker *shrinker_create(struct pool *pool)
  * shrinker_destroy() - undo shrinker_create()
  * @shrinker: the shrinker
  *
- * Nobody asks any more when it returns.
+ * When it returns, no reclaim is running any more.
  *
  * Context: Process context, may sleep.
  */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Event counters of a pool, one set a CPU: counting contends with nobody.
+ * Floor: 0
+ *
+ * Event counters of a pool, one set for each CPU: counting never contends.
  */
 #ifndef SLOTPOOL_STATS_H
 #define SLOTPOOL_STATS_H

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
+ * Floor: 12
+ *
  * Attributes of a pool under /sys/class/misc/slotpoolN/, documented in
  * Documentation/ABI/testing/sysfs-class-misc-slotpool.
  */
