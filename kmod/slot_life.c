@@ -217,7 +217,7 @@ int slot_assign(struct slot *slot, struct slot_client *client, struct image *ima
 		slot->reset_reasons |= SLOT_RESET_RECORD;
 	if (slot->nr_pages > terms->keep)
 		slot->reset_reasons |= SLOT_RESET_PAGES;
-	slot_drop_above_limit(slot);
+	slot_enforce_limit(slot);
 
 	atomic_inc(&client->nr_owned);
 	WRITE_ONCE(slot->owner, client);
@@ -250,7 +250,7 @@ int slot_resize(struct slot *slot, unsigned long limit, unsigned long commit)
 	slot->reset_limit = min(slot->reset_limit, limit);
 	slot->reset_commit = min(slot->reset_commit, commit);
 	slot->reset_reasons |= SLOT_RESET_TERMS;
-	slot_drop_above_limit(slot);
+	slot_enforce_limit(slot);
 	return 0;
 }
 
@@ -466,7 +466,7 @@ static noinline bool slot_restore_terms(struct slot *slot)
 		return false;
 	}
 	slot->reset_reasons = 0;
-	slot_drop_above_limit(slot);
+	slot_enforce_limit(slot);
 	return true;
 }
 

@@ -36,23 +36,15 @@
 /* A scan does not reschedule, so bound its length. */
 #define SLOT_MAX_SCANNED 1024
 
-/*
- * Return the pages to promise for a limit and a commitment: those committed, less
- * those that became private since the instance started, and no more than can
- * still become private. Pages that the slot held before count only as the latter:
- * the instance may touch others.
+/**
+ * slot_promise() - change the number of pages that the reserve keeps for a slot
+ * @slot: a slot with a client
+ * @due: the number of pages
+ *
+ * Context: Process context, holding &slot.lock.
+ * Return: 0, or an error as slot_commit().
  */
-static unsigned long slot_promise_due(const struct slot *slot, unsigned long limit,
-				      unsigned long commit)
-{
-	unsigned long claim = commit > slot->nr_made ? commit - slot->nr_made : 0;
-	unsigned long absent = limit > slot->nr_pages ? limit - slot->nr_pages : 0;
-
-	return min(claim, absent);
-}
-
-/* Change the number of pages that the reserve keeps for the slot to @due. */
-static noinline int slot_promise(struct slot *slot, unsigned long due)
+int slot_promise(struct slot *slot, unsigned long due)
 {
 	struct reserve *reserve = &slot->memory->reserve;
 
@@ -72,34 +64,6 @@ static noinline int slot_promise(struct slot *slot, unsigned long due)
 		charge_cancel(&slot->client->charge, less);
 	}
 	slot->nr_promised = due;
-	return 0;
-}
-
-/**
- * slot_commit() - set a slot's limit and commitment, and adjust its promises
- * @slot: a slot with a client
- * @limit: the limit in pages
- * @commit: the commitment in pages
- *
- * Context: Process context, holding &slot.lock.
- * Return: 0; -EDQUOT above the client's quota, or -ENOBUFS if the reserve has too
- * few pages to promise. Nothing changes after an error. A commitment of 0 never
- * fails.
- */
-int slot_commit(struct slot *slot, unsigned long limit, unsigned long commit)
-{
-	unsigned long due = slot_promise_due(slot, limit, commit);
-	int err;
-
-	lockdep_assert_held(&slot->lock);
-
-	if (due != slot->nr_promised) {
-		err = slot_promise(slot, due);
-		if (err)
-			return err;
-	}
-	slot->terms.limit = limit;
-	slot->terms.commit = commit;
 	return 0;
 }
 

@@ -225,7 +225,8 @@ FIXTURE_VARIANT_ADD(every_command, reset)
 		offsetof(struct slotpool_reset_args, __reserved),
 		offsetof(struct slotpool_reset_args, held),
 	},
-	.output = { offsetof(struct slotpool_reset_args, held), sizeof(struct slotpool_reset_args) },
+	.output = { offsetof(struct slotpool_reset_args, held),
+		    sizeof(struct slotpool_reset_args) },
 	.argument.reset = { .size = sizeof(struct slotpool_reset_args), .slot = OWNED },
 };
 
@@ -251,8 +252,13 @@ FIXTURE_VARIANT_ADD(every_command, resize)
 		offsetof(struct slotpool_resize_args, __reserved),
 		offsetof(struct slotpool_resize_args, limit),
 	},
-	.output = { offsetof(struct slotpool_resize_args, old_limit), sizeof(struct slotpool_resize_args) },
-	.argument.resize = { .size = sizeof(struct slotpool_resize_args), .slot = OWNED, .limit = PAGE },
+	.output = { offsetof(struct slotpool_resize_args, old_limit),
+		    sizeof(struct slotpool_resize_args) },
+	.argument.resize = {
+		.size = sizeof(struct slotpool_resize_args),
+		.slot = OWNED,
+		.limit = PAGE,
+	},
 };
 
 FIXTURE_VARIANT_ADD(every_command, purge)
@@ -280,7 +286,8 @@ FIXTURE_VARIANT_ADD(every_command, list)
 FIXTURE_VARIANT_ADD(every_command, stat)
 {
 	.command = SLOTPOOL_STAT,
-	.output = { offsetof(struct slotpool_stat_args, used_slots), sizeof(struct slotpool_stat_args) },
+	.output = { offsetof(struct slotpool_stat_args, used_slots),
+		    sizeof(struct slotpool_stat_args) },
 	.argument.stat = { .size = sizeof(struct slotpool_stat_args) },
 };
 
@@ -289,7 +296,8 @@ FIXTURE_VARIANT_ADD(every_command, image)
 	.command = SLOTPOOL_IMAGE,
 	.known_flags = SLOTPOOL_IMAGE_MEMORY | SLOTPOOL_IMAGE_FILE | SLOTPOOL_IMAGE_SLOT,
 	.changes = true,
-	.output = { offsetof(struct slotpool_image_args, image), sizeof(struct slotpool_image_args) },
+	.output = { offsetof(struct slotpool_image_args, image),
+		    sizeof(struct slotpool_image_args) },
 	.argument.image = {
 		.size = sizeof(struct slotpool_image_args),
 		.flags = SLOTPOOL_IMAGE_MEMORY,
@@ -301,7 +309,8 @@ FIXTURE_VARIANT_ADD(every_command, release)
 {
 	.command = SLOTPOOL_RELEASE,
 	.changes = true,
-	.output = { offsetof(struct slotpool_release_args, purged), sizeof(struct slotpool_release_args) },
+	.output = { offsetof(struct slotpool_release_args, purged),
+		    sizeof(struct slotpool_release_args) },
 	/* begin() made it, as the pool's first. */
 	.argument.release = { .size = sizeof(struct slotpool_release_args), .image = IMAGE },
 };
@@ -311,7 +320,8 @@ FIXTURE_VARIANT_ADD(every_command, seal)
 	.command = SLOTPOOL_SEAL,
 	.known_flags = SLOTPOOL_SEAL_MMAP,
 	.changes = true,
-	.output = { offsetof(struct slotpool_seal_args, commands), sizeof(struct slotpool_seal_args) },
+	.output = { offsetof(struct slotpool_seal_args, commands),
+		    sizeof(struct slotpool_seal_args) },
 	.argument.seal = {
 		.size = sizeof(struct slotpool_seal_args),
 		.commands = ~SLOTPOOL_SEAL_KEEP(SLOTPOOL_EXPORT),

@@ -111,19 +111,23 @@ static inline int pool_alloc_any(int fd)
 
 static inline int pool_alloc_key(int fd, uint64_t key)
 {
-	return pool_alloc(fd, (struct slotpool_alloc_args){ .flags = SLOTPOOL_ALLOC_KEY, .key = key });
+	struct slotpool_alloc_args alloc = { .flags = SLOTPOOL_ALLOC_KEY, .key = key };
+
+	return pool_alloc(fd, alloc);
 }
 
 static inline int pool_alloc_exact(int fd, uint32_t slot)
 {
-	return pool_alloc(fd,
-			  (struct slotpool_alloc_args){ .flags = SLOTPOOL_ALLOC_EXACT, .slot = slot });
+	struct slotpool_alloc_args alloc = { .flags = SLOTPOOL_ALLOC_EXACT, .slot = slot };
+
+	return pool_alloc(fd, alloc);
 }
 
 static inline int pool_alloc_limit(int fd, uint64_t limit)
 {
-	return pool_alloc(fd,
-			  (struct slotpool_alloc_args){ .flags = SLOTPOOL_ALLOC_LIMIT, .limit = limit });
+	struct slotpool_alloc_args alloc = { .flags = SLOTPOOL_ALLOC_LIMIT, .limit = limit };
+
+	return pool_alloc(fd, alloc);
 }
 
 static inline int pool_alloc_image(int fd, uint32_t image)

@@ -88,7 +88,8 @@ int main(void)
 	tap_plan(6 + ARRAY_SIZE(sets));
 	tap_result(policy_nr_buckets(1) == 1, "a pool of one slot has one bucket");
 	tap_result(policy_nr_buckets(64) == 64, "a power of two slots has as many buckets");
-	tap_result(policy_nr_buckets(65) == 128, "another number of slots has the next power of two buckets");
+	tap_result(policy_nr_buckets(65) == 128,
+		   "another number of slots has the next power of two buckets");
 	tap_result(policy_nr_buckets(POLICY_NO_SLOT - 1) == 1U << 31,
 		   "the largest pool has the largest power of two buckets");
 	tap_result(seed_decides(), "the seed decides which affinities share a bucket");

@@ -137,7 +137,8 @@ static struct counts count(const int counters[NR_COUNTERS])
 
 static void cycle(const struct worker *worker, unsigned int round)
 {
-	struct slotpool_alloc_args alloc = { .flags = SLOTPOOL_ALLOC_IMAGE, .image = worker->image };
+	struct slotpool_alloc_args alloc = { .flags = SLOTPOOL_ALLOC_IMAGE,
+					     .image = worker->image };
 	bool odd = mode == DECAY && round % NR_REGULAR == 0;
 	char *memory;
 
