@@ -36,12 +36,12 @@ for file in "$kmod"/*.[ch]; do
 		complain "${file#"$top/"}: names no floor"
 		continue
 	fi
-	for included in $(sed -n 's/^#include "\(.*\)\.h"$/\1/p' "$file"); do
+	while read -r included; do
 		[ "$included" != "$name" ] || continue
 		if [ "${floor[$included]:-99}" -ge "${floor[$name]}" ]; then
 			complain "${file#"$top/"}: includes $included.h, which is not below floor ${floor[$name]}"
 		fi
-	done
+	done < <(sed -n 's/^#include "\(.*\)\.h"$/\1/p' "$file")
 done
 
 for name in "${!floor[@]}"; do
@@ -49,6 +49,7 @@ for name in "${!floor[@]}"; do
 		complain "${table#"$top/"}: has no row for $name on floor ${floor[$name]}"
 	fi
 done
+# shellcheck disable=SC2016
 while read -r name; do
 	[ -n "${floor[$name]:-}" ] || complain "${table#"$top/"}: has a row for $name, which is no file"
 done < <(sed -nE 's/^``([a-z_]+)\.[ch]`` +[0-9]+ .*/\1/p' "$table")
