@@ -16,9 +16,6 @@
 
 struct mem_cgroup;
 
-/* Image creation may fail with -ENOMEM; never invoke the OOM killer for it. */
-#define IMAGE_GFP (GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
-
 /* An entry of &image.pages: zeros that hide what the file has there */
 #define IMAGE_ZEROS xa_mk_value(0)
 

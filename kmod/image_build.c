@@ -17,6 +17,9 @@
 
 #include "image_build.h"
 
+/* Image creation may fail with -ENOMEM; never invoke the OOM killer for it. */
+#define IMAGE_GFP (GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
 /**
  * struct image_assembly - a page that is assembled from pieces
  * @image: the image that is built
@@ -251,39 +254,35 @@ static bool image_entry_is_read(struct image *image, pgoff_t index)
 	return read;
 }
 
-/* Share an entry that the slot's own image did not read from its file. */
-static int image_share_entry(struct image *image, pgoff_t index, void *entry)
-{
-	int err;
-
-	if (xa_is_value(entry))
-		return xa_err(xa_store(&image->pages, index, entry, IMAGE_GFP));
-	err = image_charge(image, 1);
-	if (err)
-		return err;
-	/* The slot is attached to its image, which keeps its pages. */
-	get_page(entry);
-	err = image_insert(image, index, entry, IMAGE_GFP);
-	if (err)
-		put_page(entry);
-	return err;
-}
-
-/* Share a page that the slot's own image read: image_set_source() charges it. */
-static int image_share_read_page(struct image *image, pgoff_t index, struct page *page)
+/* Share a page of the slot's own image. */
+static int image_share_page(struct image *image, pgoff_t index, struct page *page)
 {
 	int err;
 
 	/* The slot is attached to its image, which keeps its pages. */
 	get_page(page);
 	err = image_insert(image, index, page, IMAGE_GFP);
-	if (err) {
+	if (err)
 		put_page(page);
-		return err;
+	return err;
+}
+
+/* Share an entry that the slot's own image has read from its file, or has not. */
+static int image_share_entry(struct image *image, pgoff_t index, void *entry, bool read)
+{
+	int err;
+
+	if (xa_is_value(entry))
+		return xa_err(xa_store(&image->pages, index, entry, IMAGE_GFP));
+	/* image_set_source() charges all pages of the file at once. */
+	err = read ? 0 : image_charge(image, 1);
+	if (!err)
+		err = image_share_page(image, index, entry);
+	if (!err && read) {
+		xa_set_mark(&image->pages, index, IMAGE_READ);
+		image->nr_read++;
 	}
-	xa_set_mark(&image->pages, index, IMAGE_READ);
-	image->nr_read++;
-	return 0;
+	return err;
 }
 
 /* Share the entries of the slot's own image where the snapshot has none. */
@@ -294,18 +293,15 @@ static int image_share_entries(struct image *image, struct image *base)
 
 	xa_for_each_range(&base->pages, index, entry, 0, image->length - 1) {
 		bool read = image_entry_is_read(base, index);
-		int err = 0;
+		int err;
 
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		cond_resched();
-		if (xa_load(&image->pages, index))
+		/* Zeros of the file need not be shared: they can be read again. */
+		if (xa_load(&image->pages, index) || (read && xa_is_value(entry)))
 			continue;
-		if (!read)
-			err = image_share_entry(image, index, entry);
-		else if (!xa_is_value(entry))
-			err = image_share_read_page(image, index, entry);
-		/* Zeros of the file are not shared: they can be read again. */
+		err = image_share_entry(image, index, entry, read);
 		if (err)
 			return err;
 	}

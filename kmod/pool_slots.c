@@ -108,33 +108,24 @@ struct pool_assignment {
 	struct pool_request *request;
 };
 
-static int pool_try_assign(void *context, gfp_t gfp)
+static int pool_assign(struct pool_assignment *assignment, bool empty_first)
 {
-	struct pool_assignment *assignment = context;
 	struct pool_request *request = assignment->request;
 	struct slot *slot = assignment->slot;
 	int err;
 
 	mutex_lock(&slot->lock);
+	if (empty_first)
+		slot_decommit(slot);
 	err = slot_assign(slot, assignment->client, request->image, &request->terms,
 			  &request->kept);
 	mutex_unlock(&slot->lock);
 	return err;
 }
 
-/* Give up what the slot itself holds, and assign it then. */
-static int pool_assign_empty(struct pool_assignment *assignment)
+static int pool_try_assign(void *context, gfp_t gfp)
 {
-	struct pool_request *request = assignment->request;
-	struct slot *slot = assignment->slot;
-	int err;
-
-	mutex_lock(&slot->lock);
-	slot_decommit(slot);
-	err = slot_assign(slot, assignment->client, request->image, &request->terms,
-			  &request->kept);
-	mutex_unlock(&slot->lock);
-	return err;
+	return pool_assign(context, false);
 }
 
 /**
@@ -177,8 +168,9 @@ int pool_alloc(struct pool *pool, struct pool_client *client, struct pool_reques
 	if (!assignment.slot)
 		goto put_slot;
 	err = pool_try(pool, client, pool_try_assign, &assignment);
+	/* The memory that the slot itself holds is the last to be given up. */
 	if (err == -ENOBUFS || err == -EDQUOT)
-		err = pool_assign_empty(&assignment);
+		err = pool_assign(&assignment, true);
 	if (err == -ENOBUFS)
 		err = -ENOMEM;
 	if (err)
