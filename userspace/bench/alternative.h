@@ -25,6 +25,7 @@ struct setting {
  * struct alternative - a way to do it
  * @name: as records have it
  * @keeps: a number of bytes to keep is to be chosen
+ * @decays: it samples what instances write, often at first
  * @huge: it has memory that may be huge pages, which helps or doesn't
  * @other: another way to do the same, which is better for some workloads
  * @start: get ready for a workload; returns false if that can't be done here
@@ -37,7 +38,7 @@ struct setting {
  */
 struct alternative {
 	const char *name;
-	bool keeps, huge;
+	bool keeps, decays, huge;
 	const char *other;
 	bool (*start)(const struct workload *workload, const struct setting *setting);
 	void (*cycle)(const struct workload *workload);

@@ -152,6 +152,7 @@ static uint64_t overwritten(void)
 
 const struct alternative alternative_reset = {
 	.name = "slotpool RESET",
+	.decays = true,
 	.start = start_kernel,
 	.cycle = cycle_reset,
 	.stop = stop,
@@ -160,6 +161,7 @@ const struct alternative alternative_reset = {
 
 const struct alternative alternative_free_alloc = {
 	.name = "slotpool FREE+ALLOC",
+	.decays = true,
 	.start = start_kernel,
 	.cycle = cycle_free_alloc,
 	.stop = stop,

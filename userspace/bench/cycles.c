@@ -22,8 +22,12 @@
 #include "measure.h"
 #include "record.h"
 
-/* Batches of which the median counts, and about what one of them may take */
-#define NR_BATCHES 9
+/*
+ * The median counts, of batches that cost about so much each. Samples of decay,
+ * timer ticks and the kernel's workers make a batch dearer; these batches must
+ * stay the minority. A tick comes every 4 ms, which is one batch in four.
+ */
+#define NR_BATCHES 13
 #define BATCH_COST 1000000
 /* Until an alternative is in its steady state */
 #define NR_FIRST 2
@@ -85,20 +89,6 @@ static uint64_t run(const struct alternative *alternative, const struct workload
 	return cost(alternative) - start;
 }
 
-static double median_cost(const struct alternative *alternative, const struct workload *workload)
-{
-	/* What other processes have used is only known to the microsecond. */
-	uint64_t batch_cost = alternative->elsewhere ? 2 * BATCH_COST : BATCH_COST;
-	double costs[NR_BATCHES];
-	unsigned int rounds;
-
-	run(alternative, workload, NR_FIRST);
-	rounds = 1 + batch_cost / (1 + run(alternative, workload, 1));
-	for (int i = 0; i < NR_BATCHES; i++)
-		costs[i] = (double)run(alternative, workload, rounds) / rounds;
-	return median(costs, NR_BATCHES);
-}
-
 static unsigned int nr_settings(const struct alternative *alternative)
 {
 	return (alternative->keeps ? NR_KEEPS : 1) * (alternative->huge ? 2 : 1) *
@@ -152,6 +142,25 @@ static uint64_t try_cost(const struct alternative *alternative, const struct wor
 			break;
 	}
 	return cheapest;
+}
+
+static double median_cost(const struct alternative *alternative, const struct workload *workload)
+{
+	/* What other processes have used is only known to the microsecond. */
+	uint64_t batch_cost = alternative->elsewhere ? 2 * BATCH_COST : BATCH_COST;
+	double costs[NR_BATCHES];
+	unsigned int rounds;
+
+	rounds = 1 + batch_cost / (1 + try_cost(alternative, workload, UINT64_MAX));
+	/*
+	 * The intervals between samples double. After as many cycles as are measured,
+	 * at most one sample falls into the measured ones.
+	 */
+	if (alternative->decays)
+		run(alternative, workload, NR_BATCHES * rounds);
+	for (int i = 0; i < NR_BATCHES; i++)
+		costs[i] = (double)run(alternative, workload, rounds) / rounds;
+	return median(costs, NR_BATCHES);
 }
 
 /*
