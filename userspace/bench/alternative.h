@@ -54,8 +54,8 @@ extern const struct alternative alternative_floor;
 extern const struct alternative alternative_reset, alternative_free_alloc;
 extern const struct alternative alternative_scan, alternative_keep, alternative_madvise;
 
-/* alternative_scan.c: one of these, without the library */
-extern const struct alternative alternative_scan_by_hand;
+/* alternative_raw_scan.c: one of these, without the library */
+extern const struct alternative alternative_raw_scan;
 
 /* alternative_system.c: mappings and processes of their own */
 extern const struct alternative alternative_mmap, alternative_fork;

@@ -15,7 +15,7 @@
  * - Or with PAGEMAP_SCAN and an overwriting of what it finds: up to the same
  *   number of bytes, in 32 regions at most; the rest is given back:
  *   sys/unix/pagemap.rs, reset_with_pagemap(). The library looks for more than
- *   Wasmtime there, see alternative_scan.c; else it adds about 170 instructions, for
+ *   Wasmtime there, see alternative_raw_scan.c; else it adds about 170 instructions, for
  *   locks and a choice of backend, to what one would write by hand.
  *
  * Wasmtime gives memory back in batches if it is told to (decommit_batch_size),
@@ -151,7 +151,7 @@ static uint64_t overwritten(void)
 }
 
 const struct alternative alternative_reset = {
-	.name = "slotpool RESET",
+	.name = "RESET",
 	.decays = true,
 	.start = start_kernel,
 	.cycle = cycle_reset,
@@ -160,7 +160,7 @@ const struct alternative alternative_reset = {
 };
 
 const struct alternative alternative_free_alloc = {
-	.name = "slotpool FREE+ALLOC",
+	.name = "FREE+ALLOC",
 	.decays = true,
 	.start = start_kernel,
 	.cycle = cycle_free_alloc,
@@ -169,7 +169,7 @@ const struct alternative alternative_free_alloc = {
 };
 
 const struct alternative alternative_scan = {
-	.name = "PAGEMAP_SCAN",
+	.name = "scan",
 	.keeps = true,
 	.huge = true,
 	.start = start_scan,
@@ -179,7 +179,7 @@ const struct alternative alternative_scan = {
 };
 
 const struct alternative alternative_keep = {
-	.name = "keep_resident",
+	.name = "keep",
 	.keeps = true,
 	.huge = true,
 	.start = start_keep,

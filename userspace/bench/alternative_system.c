@@ -130,7 +130,7 @@ static uint64_t children(void)
 }
 
 const struct alternative alternative_mmap = {
-	.name = "mmap+munmap",
+	.name = "mmap",
 	.huge = true,
 	.other = "zeros are in the file too",
 	.start = start_mmap,

@@ -3,7 +3,7 @@
 # For burst.gnuplot, after figures.awk: MiB after a burst, for each N.
 
 END {
-	nr = split("slotpool,PAGEMAP_SCAN,madvise", names, ",")
+	nr = split("slotpool,scan,madvise", names, ",")
 	split("0,100,unlimited", limits, ",")
 	for (i = 1; i <= 3; i++) {
 		line = "\"N = " limits[i] "\""
@@ -14,7 +14,7 @@ END {
 			line = line " " value(names[k], workload, "memory of the system") / 1048576
 		}
 		if (i == 1)
-			print "N slotpool PAGEMAP_SCAN madvise"
+			print "N slotpool scan madvise"
 		print line
 	}
 }

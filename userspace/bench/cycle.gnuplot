@@ -19,8 +19,8 @@ set linetype 7 lc rgb '#17becf'
 set linetype 8 lc rgb '#2ca02c'
 set linetype 9 lc rgb '#9467bd'
 set linetype 10 lc rgb '#8c564b'
-array name[10] = ['', '', 'floor', 'slotpool RESET', 'slotpool FREE+ALLOC', 'PAGEMAP_SCAN', \
-	'keep_resident', 'madvise', 'mmap+munmap', 'fork']
+array name[10] = ['', '', 'floor', 'RESET', 'FREE+ALLOC', 'raw scan', \
+	'keep', 'madvise', 'mmap', 'fork']
 
 set multiplot layout 1, 2
 set ylabel 'cost of a cycle'

@@ -49,7 +49,7 @@ static const struct alternative *const alternatives[] = {
 	&alternative_reset,
 	&alternative_free_alloc,
 	&alternative_scan,
-	&alternative_scan_by_hand,
+	&alternative_raw_scan,
 	&alternative_keep,
 	&alternative_madvise,
 	&alternative_mmap,

@@ -2,16 +2,13 @@
 #
 # Figures, for the scripts that make something of them: has() and value() of an
 # alternative, a workload and a figure, on the newest kernel and without mitigations
-# where there is a choice. The main table's rows are rows[] and names[], its columns
-# columns[] and heads[].
+# where there is a choice. The main table's rows are rows[] and names[], its columns are
+# columns[].
 
 BEGIN {
 	FS = "\t"
-	nr_columns = split("floor,slotpool RESET,slotpool FREE+ALLOC,PAGEMAP_SCAN by hand," \
-		"keep_resident,madvise,mmap+munmap,fork", columns, ",")
-	split("floor,RESET,FREE+ALLOC,scan,keep,madvise,mmap,fork", heads, ",")
-	nr_others = split("PAGEMAP_SCAN by hand,PAGEMAP_SCAN,keep_resident,madvise,mmap+munmap,fork",
-		others, ",")
+	nr_columns = split("floor,RESET,FREE+ALLOC,raw scan,keep,madvise,mmap,fork", columns, ",")
+	nr_others = split("raw scan,scan,keep,madvise,mmap,fork", others, ",")
 	row(1)
 	row(4)
 	row(16)

@@ -6,14 +6,14 @@
 function cell(alternative, workload,   cost, base)
 {
 	cost = value(alternative, workload, "cost")
-	base = value("slotpool RESET", workload, "cost")
+	base = value("RESET", workload, "cost")
 	return sprintf("%.0f (%.*f)", cost, cost < 10 * base ? 2 : 0, cost / base)
 }
 
 END {
 	printf "| pages written |"
 	for (i = 1; i <= nr_columns; i++)
-		printf " %s |", heads[i]
+		printf " %s |", columns[i]
 	printf "\n|---|"
 	for (i = 1; i <= nr_columns; i++)
 		printf "---:|"

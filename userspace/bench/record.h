@@ -9,7 +9,7 @@
 
 /**
  * record() - print a measurement, a line of fields with tabs between them
- * @alternative: who was measured: "slotpool RESET", "floor"
+ * @alternative: who was measured: "RESET", "floor"
  * @workload: what was done: "reuse written=64 scattered read=0"
  * @figure: what was measured: "cost", "page faults"
  * @unit: what one of it is: "instructions/cycle", "bytes"

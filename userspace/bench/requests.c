@@ -181,7 +181,7 @@ int main(int argc, char **argv)
 	munlockall();
 	if (!strcmp(argv[1], "floor"))
 		measure(argv[1], &plain_memory, START_ZEROS, requests);
-	else if (!strcmp(argv[1], "madvise"))
+	else if (!strcmp(argv[1], "raw madvise"))
 		measure(argv[1], &madvise_memory, START_ZEROS, requests);
 	else
 		measure_pool(argv[1], requests);

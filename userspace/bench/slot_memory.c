@@ -4,7 +4,7 @@
  * whose instances have written some pages, with all that keeps track of them. A
  * slot's share is the difference that many of them make.
  *
- *	slot_memory slotpool|madvise|PAGEMAP_SCAN
+ *	slot_memory slotpool|madvise|scan
  *
  * Memory is what the kernel has for itself and for page tables, what is resident
  * in the process, and, for the module, which keeps them out of that, the private
@@ -38,7 +38,7 @@ struct alternative {
 static const struct alternative alternatives[] = {
 	{ "slotpool", true, "reserve_pages=0" },
 	{ "madvise", false, "reset=madvise keep_bytes=0" },
-	{ "PAGEMAP_SCAN", false, "reset=scan" },
+	{ "scan", false, "reset=scan" },
 };
 
 static void load(const struct alternative *alternative, uint32_t nr_slots)
@@ -161,5 +161,5 @@ int main(int argc, char **argv)
 		measure_warm(&alternatives[i], NR_WRITTEN_WARM, NR_WRITTEN);
 		return 0;
 	}
-	errx(2, "usage: slot_memory slotpool|madvise|PAGEMAP_SCAN");
+	errx(2, "usage: slot_memory slotpool|madvise|scan");
 }

@@ -6,7 +6,7 @@ function head(text,   i)
 {
 	printf "\n%-24s", text
 	for (i = 1; i <= nr_columns; i++)
-		printf "%11s", heads[i]
+		printf "%11s", columns[i]
 	printf "\n"
 }
 
@@ -49,7 +49,7 @@ END {
 	head("pages written, " unit)
 	for (i = 1; i <= nr_rows; i++) {
 		line(names[i], rows[i], "cost", "%.0f", 1)
-		ratios(rows[i], "slotpool RESET")
+		ratios(rows[i], "RESET")
 		ratios(rows[i], "floor")
 	}
 	block("page faults a cycle", "page faults", "%.0f", 1)

@@ -3,9 +3,9 @@
 # What slotpool is to reach, and what it does, after figures.awk.
 
 BEGIN {
-	RESET = "slotpool RESET"
-	FREE = "slotpool FREE+ALLOC"
-	SCAN = "PAGEMAP_SCAN by hand"
+	RESET = "RESET"
+	FREE = "FREE+ALLOC"
+	RAW_SCAN = "raw scan"
 }
 
 # Prints a line; at_most is whether the bound is an upper one.
@@ -68,9 +68,9 @@ function to_best(text, bound, workload,   best, note)
 	if (best && has(RESET, workload, "cost")) {
 		note = "best / floor: " sprintf("%.2f", ratio(best, workload, "floor", workload)) \
 			"; it is " best
-		if (best == "keep_resident")
-			note = note " of " value(best, workload, "keep") / 1024 " KiB; by " SCAN " " \
-				sprintf("%.2f", ratio(SCAN, workload, RESET, workload))
+		if (best == "keep")
+			note = note " of " value(best, workload, "keep") / 1024 " KiB; by " RAW_SCAN " " \
+				sprintf("%.2f", ratio(RAW_SCAN, workload, RESET, workload))
 	}
 	target("best in user space / RESET, " text, 0, bound, ratio(best, workload, RESET, workload),
 	       note != "", note)
@@ -81,7 +81,7 @@ function most(figure,   key, parts, worst, seen)
 {
 	for (key in figures) {
 		split(key, parts, SUBSEP)
-		if (parts[1] ~ /^slotpool (RESET|FREE)/ && parts[2] ~ /^reuse .*growth=0/ &&
+		if ((parts[1] == RESET || parts[1] == FREE) && parts[2] ~ /^reuse .*growth=0/ &&
 		    parts[3] == figure) {
 			seen = 1
 			if (figures[key] > worst)

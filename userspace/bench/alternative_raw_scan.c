@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * PAGEMAP_SCAN by hand, as Wasmtime has it (crates/wasmtime/src/runtime/vm/sys/unix/
+ * raw scan, as Wasmtime has it (crates/wasmtime/src/runtime/vm/sys/unix/
  * pagemap.rs): it looks for pages that are present, where libslotpool also looks for
  * those that are swapped out, which Wasmtime leaves as they were written (its issue
  * 14357). To look at one category less saves some instructions for each page of the
@@ -114,8 +114,8 @@ static uint64_t scan_overwritten(void)
 	return overwritten;
 }
 
-const struct alternative alternative_scan_by_hand = {
-	.name = "PAGEMAP_SCAN by hand",
+const struct alternative alternative_raw_scan = {
+	.name = "raw scan",
 	.keeps = true,
 	.huge = true,
 	.start = start,
