@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What an instance does with its memory in a request cycle.
+ * The accesses of an instance to its memory.
  */
 #ifndef BENCH_ACCESS_H
 #define BENCH_ACCESS_H
@@ -10,14 +10,16 @@
 
 /**
  * struct workload - a request
- * @memory: how large the memory is when the instance begins, in bytes
- * @image: bytes from its beginning on that aren't zeros then
- * @grown: bytes that the instance makes it grow by, at once
- * @scattered: pages that are written are spread over the memory, else they lie
+ * @memory: size of the memory when the instance starts, in bytes
+ * @image: size of the image at its beginning; the rest starts as zeros
+ * @grown: bytes that the instance grows its memory by, in one step
+ * @scattered: the written pages are spread over the memory; otherwise they lie
  *	together at its beginning
- * @write_grown: what was grown is written too
- * @written: offsets of pages that are written
+ * @write_grown: the instance also writes the pages that it has grown
+ * @written: offsets of the written pages
  * @read: offsets of pages that are only read, the highest ones
+ * @nr_written: entries of @written
+ * @nr_read: entries of @read
  */
 struct workload {
 	uint64_t memory, image, grown;
@@ -26,14 +28,14 @@ struct workload {
 	unsigned int nr_written, nr_read;
 };
 
-/* Chooses the pages. There may be fewer left to read than that. */
+/* Choose the pages. @nr_read is reduced to the pages that are not written. */
 void workload_set_up(struct workload *workload, unsigned int nr_written, unsigned int nr_read);
 void workload_tear_down(struct workload *workload);
-/* Writes its name. */
+/* Format the workload's name. */
 void workload_name(const struct workload *workload, unsigned int nr_read, char *name,
 		   unsigned int size);
 
-/* What the instance itself does: the same instructions for all alternatives */
+/* The instance's own work: the same instructions for all alternatives */
 static inline void workload_touch(const struct workload *workload, char *memory)
 {
 	for (unsigned int i = 0; i < workload->nr_written; i++)

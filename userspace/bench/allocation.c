@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * What ALLOC and FREE cost as such, by the number of slots and of affinities: all
- * slots are warm and hold nothing, and each affinity has as many as the others.
- * The affinities are asked for in a random order.
+ * Measure ALLOC and FREE over the number of slots and of affinities. All slots are
+ * warm and hold no pages, and are divided equally among the affinities. Requests
+ * choose an affinity at random.
  *
- *	allocation AFFINITIES...	in the pool that is loaded, for each number
+ *	allocation AFFINITIES...	measure each number in the loaded pool
  */
 #include <stdio.h>
 
@@ -18,7 +18,7 @@ static uint64_t random_key(uint64_t nr_keys)
 {
 	static uint64_t state = 1;
 
-	/* Marsaglia's xorshift: the same order in every run */
+	/* Marsaglia's xorshift gives the same order in every run. */
 	state ^= state << 13;
 	state ^= state >> 7;
 	state ^= state << 17;
@@ -45,7 +45,7 @@ static void measure(struct slotpool *pool, uint32_t nr_slots, uint64_t nr_keys)
 	char workload[80];
 
 	for (int i = 0; i < NR_BATCHES; i++) {
-		/* Only the system calls are to count. */
+		/* Choose keys first: only the system calls are measured. */
 		for (int k = 0; k < BATCH; k++)
 			keys[k] = random_key(nr_keys);
 		start = cpu_time();
@@ -67,7 +67,7 @@ int main(int argc, char **argv)
 		errx(2, "usage: allocation AFFINITIES...");
 	pool = open_pool();
 	nr_slots = slotpool_info(pool)->nr_slots;
-	/* As a runtime has it: commands of a client that maps nothing cost more. */
+	/* A runtime maps its slots. Commands cost more for a client without a mapping. */
 	check(slotpool_map(pool, 0, 1), "mmap");
 	for (int k = 1; k < argc; k++) {
 		uint64_t nr_keys = strtoull(argv[k], NULL, 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ways to give each request an instance whose memory is new.
+ * Ways to give each request an instance with new memory.
  */
 #ifndef BENCH_ALTERNATIVE_H
 #define BENCH_ALTERNATIVE_H
@@ -11,10 +11,10 @@
 #include "access.h"
 
 /**
- * struct setting - what the user of an alternative chooses
- * @keep: bytes that may stay
- * @huge: the system's huge pages are used, else the process does without
- * @other: the way that &struct alternative.other names, else the ordinary one
+ * struct setting - choices that an alternative leaves to its user
+ * @keep: bytes that a reset may keep
+ * @huge: allow huge pages
+ * @other: use the variant that &struct alternative.other names
  */
 struct setting {
 	uint64_t keep;
@@ -22,19 +22,19 @@ struct setting {
 };
 
 /**
- * struct alternative - a way to do it
- * @name: as records have it
- * @keeps: a number of bytes to keep is to be chosen
- * @decays: it samples what instances write, often at first
- * @huge: it has memory that may be huge pages, which helps or doesn't
- * @other: another way to do the same, which is better for some workloads
- * @start: get ready for a workload; returns false if that can't be done here
- * @cycle: one request
+ * struct alternative - a way to give each request new memory
+ * @name: its name in records, tables and plots
+ * @keeps: &struct setting.keep applies
+ * @decays: resets sample which pages are written, often at first
+ * @huge: its memory may be huge pages, which is better for some workloads
+ * @other: a variant that is better for some workloads, or NULL
+ * @start: set up for a workload; returns false if this system can't run it
+ * @cycle: serve one request
  * @stop: undo @start
- * @overwritten: bytes that cycles since @start have overwritten themselves;
- *	what a page fault copies or clears is none of them; NULL if there are none
- * @elsewhere: nanoseconds that other processes have used for the cycles so far;
- *	NULL if there are none
+ * @overwritten: return the bytes that resets have overwritten since @start, without
+ *	those that page faults copied or cleared; NULL if it overwrites none
+ * @elsewhere: return the CPU time that other processes have used for the cycles, in
+ *	nanoseconds; NULL if there are none
  */
 struct alternative {
 	const char *name;
@@ -47,20 +47,20 @@ struct alternative {
 	uint64_t (*elsewhere)(void);
 };
 
-/* alternative_floor.c: what can't be avoided */
+/* alternative_floor.c: the work that nothing can avoid */
 extern const struct alternative alternative_floor;
 
-/* alternative_library.c: libslotpool, with the module and without */
+/* alternative_library.c: libslotpool with the module, and without it */
 extern const struct alternative alternative_reset, alternative_free_alloc;
 extern const struct alternative alternative_scan, alternative_keep, alternative_madvise;
 
-/* alternative_raw_scan.c: one of these, without the library */
+/* alternative_raw_scan.c: as scan, without the library */
 extern const struct alternative alternative_raw_scan;
 
-/* alternative_system.c: mappings and processes of their own */
+/* alternative_system.c: a mapping, or a process, for each request */
 extern const struct alternative alternative_mmap, alternative_fork;
 
-/* What a workload's memory is at first */
+/* The initial contents of a workload's memory */
 extern const char *original;
 
 #endif /* BENCH_ALTERNATIVE_H */

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * The work that can't be avoided: the instance touches its pages, they are
- * overwritten, and one system call is made, as somebody has to be told.
+ * The work that nothing can avoid: the instance touches its pages, they are
+ * overwritten, and one system call ends the request.
  *
- * Page by page, as if it were only known now which ones. Who knows beforehand that
- * they lie together copies all of them at once, and saves some instructions a page.
+ * Pages are overwritten one by one, because in general they are not contiguous. A
+ * copy of a contiguous range saves some instructions a page.
  */
 #include <sys/mman.h>
 #include <sys/syscall.h>

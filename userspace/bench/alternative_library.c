@@ -1,25 +1,27 @@
 // SPDX-License-Identifier: MIT
 /*
- * libslotpool, with the module and without.
+ * libslotpool with the module, and without it.
  *
- * Without it the library does what Wasmtime's pooling allocator does with a slot
- * that goes back to the same module. From where its sequences of system calls are
- * (userspace/lib/user_slot.c has them), all below crates/wasmtime/src/runtime/vm:
+ * Without the module the library does what Wasmtime's pooling allocator does with a
+ * slot that the same WebAssembly program uses again. userspace/lib/user_slot.c has
+ * these sequences of system calls; Wasmtime has them in crates/wasmtime/src/runtime/vm:
  *
- * - An instance begins in a mapping of the image that is there already, and
- *   mprotect() moves the end of what is accessible: cow.rs, instantiate() and
- *   set_heap_limit(), which also shrinks what the last instance has grown.
- * - It ends with madvise(MADV_DONTNEED): cow.rs, clear_and_remain_ready().
- * - Or with its lowest bytes overwritten first (PoolingAllocationConfig's
- *   linear_memory_keep_resident): pagemap_disabled.rs, reset_with_pagemap().
- * - Or with PAGEMAP_SCAN and an overwriting of what it finds: up to the same
- *   number of bytes, in 32 regions at most; the rest is given back:
- *   sys/unix/pagemap.rs, reset_with_pagemap(). The library looks for more than
- *   Wasmtime there, see alternative_raw_scan.c; else it adds about 170 instructions, for
- *   locks and a choice of backend, to what one would write by hand.
+ * - An instance starts in an existing mapping of the image. mprotect() moves the
+ *   accessible limit, and takes away what the last instance has grown: cow.rs,
+ *   instantiate() and set_heap_limit().
+ * - madvise: the instance ends with madvise(MADV_DONTNEED): cow.rs,
+ *   clear_and_remain_ready().
+ * - keep: overwrite the lowest bytes, and give the rest back
+ *   (PoolingAllocationConfig's linear_memory_keep_resident): pagemap_disabled.rs,
+ *   reset_with_pagemap().
+ * - scan: find written pages with PAGEMAP_SCAN and overwrite them, up to the same
+ *   number of bytes and up to 32 regions; give the rest back: sys/unix/pagemap.rs,
+ *   reset_with_pagemap(). The library looks for more kinds of pages than Wasmtime,
+ *   see alternative_raw_scan.c. Its locks and its choice of a backend add about 170
+ *   instructions.
  *
- * Wasmtime gives memory back in batches if it is told to (decommit_batch_size),
- * which changes when that is done, and not what it costs on one thread.
+ * Wasmtime can give memory back in batches (decommit_batch_size). That changes when
+ * the work is done, and not what it costs on one thread.
  */
 #include <stdio.h>
 
@@ -39,7 +41,7 @@ static void alloc(void)
 
 	check(slotpool_alloc(pool, &request), "ALLOC");
 	if (memory && request.slot != before)
-		errx(1, "ALLOC: another slot than the affine one");
+		errx(1, "ALLOC did not return the affine slot");
 }
 
 static bool fits(const struct workload *workload)
@@ -74,7 +76,7 @@ static bool start(const struct workload *workload, const struct setting *setting
 	alloc();
 	memory = slotpool_address(pool, request.slot);
 	if (!memory)
-		errx(1, "the pool is used by others");
+		errx(1, "another client uses the pool");
 	return true;
 }
 

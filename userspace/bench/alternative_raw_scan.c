@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * raw scan, as Wasmtime has it (crates/wasmtime/src/runtime/vm/sys/unix/
- * pagemap.rs): it looks for pages that are present, where libslotpool also looks for
- * those that are swapped out, which Wasmtime leaves as they were written (its issue
- * 14357). To look at one category less saves some instructions for each page of the
- * memory. Besides, this has neither locks nor a choice of slots.
+ * A reset with PAGEMAP_SCAN as Wasmtime does it, without the library
+ * (crates/wasmtime/src/runtime/vm/sys/unix/pagemap.rs). It looks for pages that are
+ * present. libslotpool also looks for pages that are swapped out; Wasmtime leaves
+ * them as they were written (its issue 14357). One category less saves some
+ * instructions for each page of the memory. It also takes no locks, and chooses no
+ * slot.
  */
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -21,7 +22,7 @@ static char *memory;
 static int pagemap, file;
 static uint64_t size, keep, overwritten;
 
-/* Returns how many regions of written pages there are. */
+/* Find the written pages. Return the number of regions. */
 static int scan_written(uint64_t length, struct scan_region *regions, uint64_t *end)
 {
 	struct scan scan = {

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MIT
 /*
- * A mapping of its own for each instance, or a process of its own.
+ * A mapping, or a process, for each instance.
  *
- * A mapping is made as wasm2c's runtime does it (wabt, wasm2c/
- * wasm-rt-mem-impl-helper.inc): reserve address space, make the beginning
- * accessible, make more accessible to grow, unmap all of it at the end. But what
- * that runtime copies into a new memory, its data segments, is an image here that
- * is mapped in the same call that makes the beginning accessible, as Wasmtime's
- * on-demand allocator does it (crates/wasmtime/src/runtime/vm/cow.rs). The zeros
- * above the image are anonymous memory, or they are in the image's file as well:
- * then they take no mprotect(), and reading them no page of their own.
+ * wasm2c's runtime makes a mapping like this (wabt, wasm2c/
+ * wasm-rt-mem-impl-helper.inc): reserve address space, make its beginning accessible,
+ * make more accessible to grow, unmap all of it at the end. That runtime copies the
+ * data segments into the new memory. Here they are an image, mapped by the call that
+ * makes the beginning accessible, as in Wasmtime's on-demand allocator
+ * (crates/wasmtime/src/runtime/vm/cow.rs). The zeros above the image are anonymous
+ * memory, or are part of the image's file: then they need no mprotect(), and reading
+ * them allocates no page.
  *
- * A process is forked from one that has a new memory. If that one has touched
- * nothing, there are no page tables to copy; if it has touched everything, reading
- * takes no page fault. The process is small: one with more mappings takes longer.
+ * The parent of a process has a new memory. If the parent has touched no page of it,
+ * fork() copies no page tables; if it has touched all pages, reads in the child take
+ * no page fault. The process is small: fork() takes longer with more mappings.
  */
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -26,7 +26,7 @@
 
 static char *memory;
 static int file;
-/* Bytes of the file; what is above is anonymous */
+/* Size of the file; the memory above is anonymous */
 static uint64_t length;
 
 static uint64_t room(const struct workload *workload)
@@ -132,7 +132,7 @@ static uint64_t children(void)
 const struct alternative alternative_mmap = {
 	.name = "mmap",
 	.huge = true,
-	.other = "zeros are in the file too",
+	.other = "zeros in the file",
 	.start = start_mmap,
 	.cycle = cycle_mmap,
 	.stop = stop_mmap,
@@ -140,7 +140,7 @@ const struct alternative alternative_mmap = {
 
 const struct alternative alternative_fork = {
 	.name = "fork",
-	.other = "parent has touched all",
+	.other = "parent has touched all pages",
 	.start = start_fork,
 	.cycle = cycle_fork,
 	.stop = stop_fork,

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# For burst.gnuplot, after figures.awk: MiB after a burst, for each N.
+# Print the data of burst.gnuplot: MiB after a burst, for each N. Runs after
+# figures.awk.
 
 END {
 	nr = split("slotpool,scan,madvise", names, ",")

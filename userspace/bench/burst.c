@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * What is held when a burst of concurrent instances has passed: after one burst,
- * and after another one of other images, which takes the slots of the first or not,
- * as N of the placement rule has it.
+ * Measure the memory that is still used after a burst of concurrent instances, and
+ * after a second burst of other images. Whether the second burst takes the slots of
+ * the first one depends on N of the placement rule.
  *
- *	burst ALTERNATIVE N BYTES	in the pool that the environment says, where
- *					BYTES was the memory available without it
+ *	burst ALTERNATIVE N BYTES	use the pool of the environment; BYTES is the
+ *					memory that was available without it
  *
- * Told are the pages that slots hold, and all that is missing in the system since
- * before the pool was there: reserve, images, page tables and what keeps track of
- * all that are counted in.
+ * Report the pages that slots hold, and the decrease of the system's available
+ * memory. The latter includes the reserve, images, page tables and metadata.
  */
 #include "measure.h"
 #include "record.h"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What memory is still used after many instances have run at once.
+# Memory that is still used after many concurrent instances.
 
 set terminal svg size 900,400 dynamic noenhanced background rgb 'white' font 'sans-serif,12'
 set style data histogram

@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: MIT
 /*
- * What an instance costs that starts without any memory: from nothing until it
- * has written its pages ("until written"), and until it is gone ("until freed",
- * "until decommitted").
+ * Measure an instance that starts without any memory, until it has written its pages
+ * ("until written") and until it has ended ("until freed", "until decommitted").
  *
- *	cold_start ALTERNATIVE	with what the environment says; "system" does without
+ *	cold_start ALTERNATIVE	use the pool of the environment; "system" does without
  *				libslotpool
  *
- * The first and later instances of an image, each in a slot that was never used,
- * and those after an eviction, in a slot that was emptied. In user space a freed
- * slot's mapping can stay while its memory is given back, which is madvise's best
- * case and stands for itself. A cold start by mmap is as wasm2c's runtime does it
- * (wasm-rt-impl.c) for a memory that is an image: reserve, map, unmap. By fork it
- * is a child of a process that has mapped the image and written nothing: the kernel
- * then has no page tables to copy.
+ * Measured are the first and the later instances of an image, each in a slot that was
+ * never used, and instances after an eviction, in a slot that was emptied. In user
+ * space a slot can give its memory back and keep its mapping; this best case of
+ * madvise has a row of its own ("mapping kept"). A cold start by mmap is that of
+ * wasm2c's runtime (wasm-rt-impl.c) for a memory that is an image: reserve, map,
+ * unmap. A cold start by fork is a child of a process that has mapped the image and
+ * has written nothing: the kernel copies no page tables for it.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -33,7 +32,7 @@
 #define NR_EVICTIONS 15
 
 static char *original;
-/* Pages from one that is written to the next, and how records call that */
+/* Distance between written pages, in pages, and its name in records */
 static unsigned int step;
 static const char *spread;
 
@@ -52,7 +51,7 @@ static void tell(const char *alternative, const char *instance, const char *figu
 	record(alternative, workload, figure, "instructions", value);
 }
 
-/* An instance's costs, from its beginning on */
+/* Costs of an instance since its start */
 struct costs {
 	double written, freed, decommitted;
 };
@@ -70,7 +69,7 @@ static void add(struct sample *sample, struct costs costs)
 	sample->decommitted[sample->nr++] = costs.decommitted;
 }
 
-/* What the alternative can't do costs nothing. */
+/* A cost of 0 means that the alternative doesn't have this step. */
 static void tell_sample(const char *alternative, const char *instance, struct sample *sample)
 {
 	double decommitted = median(sample->decommitted, sample->nr);
@@ -82,7 +81,7 @@ static void tell_sample(const char *alternative, const char *instance, struct sa
 		tell(alternative, instance, "until decommitted", decommitted);
 }
 
-/* ---- libslotpool, with and without the module ---- */
+/* ---- libslotpool, with the module or without it ---- */
 
 static uint32_t take(struct slotpool *pool, uint32_t image)
 {
@@ -105,7 +104,7 @@ static struct slotpool *open_with_image(uint32_t *image)
 	return pool;
 }
 
-/* An instance in the slot that ALLOC chooses; that slot is used afterwards. */
+/* Run an instance in the slot that ALLOC chooses. The slot is allocated afterwards. */
 static struct costs live(struct slotpool *pool, uint32_t image)
 {
 	struct costs costs = { 0 };
@@ -117,11 +116,11 @@ static struct costs live(struct slotpool *pool, uint32_t image)
 	check(slotpool_free(pool, slot, 0, NULL), "FREE");
 	costs.freed = cpu_time() - start;
 	if (take(pool, image) != slot)
-		errx(1, "ALLOC: another slot than the affine one");
+		errx(1, "ALLOC did not return the affine slot");
 	return costs;
 }
 
-/* The same for one whose slot is emptied right away */
+/* Run an instance, and empty its slot at once. */
 static double live_once(struct slotpool *pool, uint32_t image)
 {
 	uint64_t start = cpu_time();
@@ -155,7 +154,7 @@ static void measure_evictions(const char *alternative)
 	slotpool_close(pool);
 }
 
-/* A slot whose memory was given back, and whose mapping is there */
+/* A slot that has given its memory back and has kept its mapping */
 static void measure_mapped(const char *alternative)
 {
 	struct sample sample = { .nr = 0 };
@@ -179,7 +178,7 @@ static void measure_pool(const char *alternative)
 	uint32_t image;
 
 	for (int i = 0; i < NR_IMAGES; i++) {
-		/* Anew, so that there are no page tables either */
+		/* A new client has no page tables. */
 		pool = open_with_image(&image);
 		add(&first, live(pool, image));
 		for (int k = 0; k < NR_LATER; k++)
@@ -208,7 +207,7 @@ static double live_in_mapping(int fd)
 	return cpu_time() - start;
 }
 
-/* What a child used of a CPU until it was gone, of which only its parent is to hear */
+/* Wait for a child. Return the CPU time that it used until it exited. */
 static uint64_t wait_for(pid_t child)
 {
 	struct timespec time;
@@ -217,7 +216,7 @@ static uint64_t wait_for(pid_t child)
 
 	if (waitid(P_PID, child, &info, WEXITED | WNOWAIT) || clock_getcpuclockid(child, &clock) ||
 	    clock_gettime(clock, &time) || waitpid(child, NULL, 0) != child)
-		err(1, "a child can't be waited for");
+		err(1, "cannot wait for a child");
 	return time.tv_sec * 1000000000ULL + time.tv_nsec;
 }
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Makes figures, a line of fields with tabs between them each, of what a program
-# printed: alternative, workload, figure, unit, value, kernel, method. The last two
-# are variables. A machine that had to boot again may have told a figure twice: the
-# last one counts.
+# Turn the records of a program's output into figures, one a line, with tabs between the
+# fields: alternative, workload, figure, unit, value, kernel, method. The variables
+# kernel and method are given by the caller. If a machine was booted again, the last
+# value of a figure counts.
 
 BEGIN { FS = OFS = "\t" }
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Whether costs that two machines measured differ by less than 1 %, from what the
-# programs printed.
+# Check that the costs in the output of two machines differ by less than 1 %.
 
 BEGIN { FS = "\t" }
 
@@ -25,7 +24,7 @@ NR == FNR { first[$2, $3] = $6; next }
 
 END {
 	if (!nr) {
-		print "nothing to compare"
+		print "the two machines have measured no cost in common"
 		exit 1
 	}
 	printf "%d costs were measured in two machines; they differ by %.2f %% at most%s\n", nr,

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
 /*
- * What threads, or processes, do to one another that all cycle through slots at
- * once: interrupts to flush TLBs, contended acquisitions of the kernel's locks,
- * context switches and page faults, for each cycle. Counts, which hold on emulated
- * processors too; how often threads meet differs from run to run all the same.
+ * Measure what threads or processes that use slots at the same time cost one another:
+ * TLB flush interrupts, contended kernel locks, context switches and page faults a
+ * cycle. These counts are also valid on emulated processors; how often threads meet
+ * differs between runs.
  *
  *	contention ALTERNATIVE threads|processes warm|cold|decay
  *
- * An instance writes 16 pages, scattered. "warm" and "cold" free it to keep or to
- * give back the slot's memory; in a cold cycle every thread faults fresh memory in.
- * "decay" is warm, and one instance in 64 writes other pages, so that there is
- * always something that is not written any more. Interrupts are the system's, all
- * else is counted for the workers alone, with perf events. What all processors
- * execute meanwhile count-instructions counts.
+ * An instance writes 16 pages, scattered. In "warm" cycles the freed slot keeps its
+ * memory. In "cold" cycles it gives its memory back, and every thread faults fresh
+ * memory in. "decay" is "warm", but one instance in 64 writes other pages, which decay
+ * gives back later. Interrupts are counted for the whole system, everything else for
+ * the workers alone, with perf events. count-instructions counts the instructions of
+ * all processors in the same time.
  */
 #include <fcntl.h>
 #include <linux/perf_event.h>
@@ -43,9 +43,9 @@ enum mode { WARM,
 static const char *const modes[] = { [WARM] = "warm", [COLD] = "cold", [DECAY] = "decay" };
 
 static enum mode mode;
-/* Of the image that all instances start from */
+/* The image that all instances start from */
 static int image_file;
-/* For the workers, be they threads or processes, and who counts */
+/* Shared by the workers and the counting main thread */
 static pthread_barrier_t *barrier;
 
 struct worker {
@@ -95,7 +95,7 @@ static void open_counters(int counters[NR_COUNTERS])
 	counters[FAULTS] = open_counter(PERF_TYPE_SOFTWARE, PERF_COUNT_SW_PAGE_FAULTS);
 }
 
-/* TLB shootdowns of all processors so far */
+/* Return the TLB flush interrupts of all processors so far. */
 static uint64_t shootdowns(void)
 {
 	FILE *file = fopen("/proc/interrupts", "r");
@@ -109,7 +109,7 @@ static uint64_t shootdowns(void)
 
 		if (!at)
 			continue;
-		/* Up to the words behind the numbers */
+		/* Stop at the description that follows the numbers. */
 		for (at += 4; sum += strtoull(at, &end, 10), end != at; at = end)
 			;
 	}
@@ -128,7 +128,7 @@ static struct counts count(const int counters[NR_COUNTERS])
 	for (int i = 0; i < NR_COUNTERS; i++) {
 		if (read(counters[i], &counts.counters[i], sizeof(counts.counters[i])) !=
 		    sizeof(counts.counters[i]))
-			err(1, "a counter can't be read");
+			err(1, "cannot read a counter");
 	}
 	return counts;
 }
@@ -158,16 +158,16 @@ static void *work(void *argument)
 	const struct worker *worker = argument;
 	unsigned int i;
 
-	/* Slots are warm then, and what is mapped once is mapped. */
+	/* Warm the slots up, and take the first page faults. */
 	for (i = 0; i < NR_REGULAR; i++)
 		cycle(worker, i);
 	pthread_barrier_wait(barrier);
-	/* The counters are read. */
+	/* The main thread reads the counters. */
 	pthread_barrier_wait(barrier);
 	for (i = 0; i < NR_CYCLES; i++)
 		cycle(worker, i);
 	pthread_barrier_wait(barrier);
-	/* They are read again, before anybody ends. */
+	/* It reads them again before any worker exits. */
 	pthread_barrier_wait(barrier);
 	return NULL;
 }
@@ -200,7 +200,7 @@ static void start_threads(struct worker workers[NR_WORKERS])
 	for (int i = 0; i < NR_WORKERS; i++) {
 		workers[i] = workers[0];
 		if (pthread_create(&workers[i].thread, NULL, work, &workers[i]))
-			errx(1, "no thread");
+			errx(1, "cannot create a thread");
 	}
 }
 
@@ -253,7 +253,7 @@ static void tell(const char *alternative, const char *workers, struct counts bef
 	for (int i = 0; i < NR_COUNTERS; i++)
 		record(alternative, workload, figures[i].figure, figures[i].unit,
 		       (after.counters[i] - before.counters[i]) / nr_cycles);
-	/* For count-instructions, which knows how many there were */
+	/* count-instructions adds the instructions of these cycles. */
 	printf("counted\t%s\t%s\t%d\n", alternative, workload, NR_WORKERS * NR_CYCLES);
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Copying and clearing as the kernel does it where a string instruction's
- * iterations are counted: linked before the C library's, so that a byte costs the
- * alternatives in user space what it costs the module.
+ * Copy and clear memory as the kernel does on a machine that counts each iteration of a
+ * string instruction. These functions replace the C library's: a byte must cost the
+ * alternatives in user space as much as it costs the module.
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -36,7 +36,7 @@ uint64_t count_huge_faults(void)
 	return value;
 }
 
-/* The first is all calls, the others are those that change mappings. */
+/* All system calls first, then the calls that change mappings */
 static const char *const events[] = {
 	"raw_syscalls/sys_enter",
 	"syscalls/sys_enter_mmap",
@@ -49,7 +49,7 @@ static const char *const events[] = {
 
 static int files[NR_EVENTS];
 
-/* Returns a file that counts an event, or -1. */
+/* Open a counter of an event. Return its file descriptor, or -1. */
 static int open_event(const char *event)
 {
 	struct perf_event_attr attributes = {
@@ -96,7 +96,7 @@ int count_calls_begin(void)
 			return -1;
 		}
 	}
-	/* Opening the later ones is no part of what is counted. */
+	/* The first counter has counted the calls that opened the others. */
 	for (unsigned int i = 0; i < NR_EVENTS; i++)
 		ioctl(files[i], PERF_EVENT_IOC_RESET, 0);
 	return 0;
@@ -104,7 +104,7 @@ int count_calls_begin(void)
 
 void count_calls_end(uint64_t *calls, uint64_t *mapping_calls)
 {
-	/* Behind the first event's reset there are those of the others, and this read. */
+	/* The first counter includes the resets of the others, and this read. */
 	*calls = read_event(files[0]) - NR_EVENTS;
 	*mapping_calls = 0;
 	for (unsigned int i = 1; i < NR_EVENTS; i++)
@@ -122,10 +122,10 @@ static void pin(int cpu)
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
 	if (sched_setaffinity(0, sizeof(set), &set))
-		err(1, "this takes two CPUs");
+		err(1, "counting interrupts needs two CPUs");
 }
 
-/* What it has of the process's memory is in the other CPU's TLB. */
+/* Keep CPU 1 in the process's address space, for TLB flushes to interrupt it. */
 static void *spin(void *nothing)
 {
 	pin(1);
@@ -138,7 +138,7 @@ void count_shootdowns_begin(void)
 {
 	pin(0);
 	if (pthread_create(&spinner, NULL, spin, NULL))
-		errx(1, "no thread");
+		errx(1, "cannot create a thread");
 }
 
 uint64_t count_shootdowns(void)
@@ -153,7 +153,7 @@ uint64_t count_shootdowns(void)
 
 		if (!at)
 			continue;
-		/* Up to the words behind the numbers */
+		/* Stop at the description that follows the numbers. */
 		for (at += 4; sum += strtoull(at, &end, 10), end != at; at = end)
 			;
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the system counts, of this process and its children unless it says else.
+ * Counters of the system, for this process and its children if not said otherwise.
  */
 #ifndef BENCH_COUNTS_H
 #define BENCH_COUNTS_H
@@ -9,20 +9,19 @@
 
 uint64_t count_page_faults(void);
 
-/* Page faults of the whole machine that cleared a huge page */
+/* Page faults of the whole system that cleared a huge page */
 uint64_t count_huge_faults(void);
 
 /*
- * System calls, and those that change mappings, from the moment on when counting
- * begins. Returns -1 where the kernel doesn't let one count.
+ * Count system calls, and those that change mappings. count_calls_begin() returns -1 if
+ * the kernel has no such counters.
  */
 int count_calls_begin(void);
 void count_calls_end(uint64_t *calls, uint64_t *mapping_calls);
 
 /*
- * Interrupts that had a CPU flush its TLB, of the whole machine. A thread of this
- * process keeps another CPU busy meanwhile, which is all it takes: how many there
- * are is no matter of time.
+ * TLB flush interrupts of the whole system. A thread of this process keeps another CPU
+ * busy in between. The count doesn't depend on time.
  */
 void count_shootdowns_begin(void);
 uint64_t count_shootdowns(void);

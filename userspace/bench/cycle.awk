@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# For cycle.gnuplot, after figures.awk: what a cycle costs, a line for each way to write
-# and number of written pages, and a column for each alternative.
+# Print the data of cycle.gnuplot: costs of a cycle, with a line for each way to write and
+# number of written pages, and a column for each alternative. Runs after figures.awk.
 
 function lines(way,   written, i)
 {

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What a cycle costs over how many pages the instance writes.
+# Cost of a cycle over the number of pages that the instance writes.
 
 set terminal svg size 900,440 dynamic noenhanced background rgb 'white' font 'sans-serif,12'
 set logscale xy
@@ -10,7 +10,7 @@ set xtics (1, 4, 16, 64, 256, 1024)
 set format y '%.0s%c'
 set grid ytics lc rgb '#dddddd'
 
-# As cycle.awk has the columns
+# Column numbers of cycle.awk
 set linetype 3 lc rgb '#000000' dt 2
 set linetype 4 lc rgb '#d62728'
 set linetype 5 lc rgb '#ff9896'

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * What a request cycle costs: an instance touches its memory, and then the memory
- * is new for the next instance.
+ * Measure a request cycle: an instance touches its memory, and the memory is made new
+ * for the next instance.
  *
- * Prints records. Without --shootdowns it measures what a cycle costs (the median
- * over batches), and counts page faults, system calls and bytes that are copied, in
- * cycles of their own. With it, which takes two processors and so can't be done where
- * instructions are counted, it counts interrupts; the settings that are best it has
- * from records made before.
+ * Print records. Measure the cost of a cycle (the median over batches), and count page
+ * faults, system calls and copied bytes in separate cycles. With --shootdowns count
+ * interrupts instead. That takes two processors, and instructions are counted on one;
+ * so FILE has the records of the costs, which name the best settings.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -23,18 +22,18 @@
 #include "record.h"
 
 /*
- * The median counts, of batches that cost about so much each. Samples of decay,
- * timer ticks and the kernel's workers make a batch dearer; these batches must
- * stay the minority. A tick comes every 4 ms, which is one batch in four.
+ * The median over batches counts; BATCH_COST is the approximate cost of a batch. Samples
+ * of decay, timer ticks and the kernel's workers make some batches dearer, which must
+ * stay the minority. A tick comes every 4 ms: it hits one batch in four.
  */
 #define NR_BATCHES 13
 #define BATCH_COST 1000000
-/* Until an alternative is in its steady state */
+/* Cycles before an alternative is in its steady state */
 #define NR_FIRST 2
 #define NR_COUNTED 4
-/* Cycles of which the cheapest tells what a setting is worth */
+/* Cycles to try a setting; the cheapest counts */
 #define NR_TRIED 7
-/* What cycles that are averaged may take, and how many they are at most */
+/* Bounds of the cost and of the number of averaged cycles */
 #define AVERAGE_COST 50000000
 #define MAX_AVERAGED 4096
 
@@ -58,7 +57,7 @@ static const struct alternative *const alternatives[] = {
 
 #define NR_ALTERNATIVES (sizeof(alternatives) / sizeof(*alternatives))
 
-/* Pages to keep, of which the best number counts; the first is more than there are */
+/* Pages to keep. The best number counts; the first one keeps all pages. */
 static const uint64_t keeps[] = { 2 * LARGE / PAGE, 1024, 256, 64, 16, 4, 1 };
 
 #define NR_KEEPS (sizeof(keeps) / sizeof(*keeps))
@@ -78,7 +77,7 @@ static uint64_t cost(const struct alternative *alternative)
 	return cpu_time() + (alternative->elsewhere ? alternative->elsewhere() : 0);
 }
 
-/* Returns what so many cycles cost. */
+/* Run cycles. Return their cost. */
 static uint64_t run(const struct alternative *alternative, const struct workload *workload,
 		    unsigned int rounds)
 {
@@ -126,7 +125,7 @@ static void stop(const struct alternative *alternative)
 	prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
 }
 
-/* What a cycle costs, about; it isn't tried again if it is far above @least. */
+/* Return the approximate cost of a cycle. Give up early if it is far above @least. */
 static uint64_t try_cost(const struct alternative *alternative, const struct workload *workload,
 			 uint64_t least)
 {
@@ -146,7 +145,7 @@ static uint64_t try_cost(const struct alternative *alternative, const struct wor
 
 static double median_cost(const struct alternative *alternative, const struct workload *workload)
 {
-	/* What other processes have used is only known to the microsecond. */
+	/* The CPU time of other processes is known to the microsecond only. */
 	uint64_t batch_cost = alternative->elsewhere ? 2 * BATCH_COST : BATCH_COST;
 	double costs[NR_BATCHES];
 	unsigned int rounds;
@@ -164,8 +163,8 @@ static double median_cost(const struct alternative *alternative, const struct wo
 }
 
 /*
- * Finds the setting with which a cycle costs least. An earlier one stays if a later
- * one is not clearly better, so that it is the same one whenever this runs.
+ * Find the setting with the cheapest cycle. A later setting must be clearly better: the
+ * result must not depend on noise.
  */
 static unsigned int find_best_setting(const struct alternative *alternative,
 				      const struct workload *workload)
@@ -188,7 +187,7 @@ static unsigned int find_best_setting(const struct alternative *alternative,
 	return best;
 }
 
-/* Reads from records which one was found where costs could be measured. */
+/* Read the best setting from the records of the costs. */
 static unsigned int read_best_setting(const struct alternative *alternative, const char *name)
 {
 	FILE *file = fopen(options.settings, "r");
@@ -227,8 +226,8 @@ static void record_setting(const struct alternative *alternative, const struct w
 }
 
 /*
- * With what decay costs, which medians don't show: from a slot's first sample on,
- * until it has been sampled some times.
+ * Measure the mean cost of a new slot's cycles. It includes the first samples of decay,
+ * which medians don't show.
  */
 static void average(const struct alternative *alternative, const struct workload *workload,
 		    const char *name, double usual)
@@ -245,8 +244,8 @@ static void average(const struct alternative *alternative, const struct workload
 }
 
 /*
- * What cycles overwrite, and what page faults copy or clear: in a cycle where
- * nothing is only read, each of them does that to a page.
+ * Count the bytes that resets overwrite, and that page faults copy or clear. If a cycle
+ * only writes, each of its page faults copies or clears a page.
  */
 static double copied(const struct alternative *alternative, const struct workload *workload)
 {
@@ -257,7 +256,7 @@ static double copied(const struct alternative *alternative, const struct workloa
 	run(alternative, &writes, NR_FIRST);
 	if (alternative->overwritten)
 		overwritten = alternative->overwritten();
-	/* This order, as reading the one takes page faults itself. */
+	/* In this order: reading the first counter takes page faults. */
 	huge_faults = count_huge_faults();
 	faults = count_page_faults();
 	run(alternative, &writes, NR_COUNTED);
@@ -323,7 +322,7 @@ static void measure(const struct alternative *alternative, const struct workload
 		average(alternative, workload, name, usual);
 }
 
-/* A workload, as tables have them */
+/* A row of a table */
 struct row {
 	unsigned int written;
 	bool scattered;
@@ -359,7 +358,7 @@ static void measure_row(struct row row)
 	workload_tear_down(&workload);
 }
 
-/* The rows that the main table has */
+/* The rows of the main table */
 static const struct row main_rows[] = {
 	{ .written = 1 },
 	{ .written = 4 },
@@ -373,7 +372,7 @@ static const struct row main_rows[] = {
 	{ .written = 64, .scattered = true, .read = 1024 },
 };
 
-/* What isn't part of the matrix */
+/* Rows outside of the matrix */
 static const struct row more_rows[] = {
 	{ .written = 16, .grown = 16, .write_grown = true },
 	{ .written = 1, .read = 1024, .image = SMALL },
@@ -388,14 +387,14 @@ static void measure_rows(const struct row *rows, unsigned int nr)
 		measure_row(rows[i]);
 }
 
-/* All ways to write, to read and to grow */
+/* All combinations of writing, reading and growing */
 static void measure_matrix(void)
 {
 	static const unsigned int writes[] = { 0, 1, 4, 16, 64, 256, 1024 };
 	static const unsigned int reads[] = { 0, 64, 1024 };
 
 	for (unsigned int i = 0; i < NR_ROWS(writes); i++) {
-		/* These are the same in both ways. */
+		/* These are the same, scattered or together. */
 		bool one_way = writes[i] <= 1 || writes[i] == SMALL / PAGE;
 
 		for (unsigned int k = 0; k < NR_ROWS(reads) * 4; k++) {

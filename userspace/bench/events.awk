@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# For events.gnuplot, after figures.awk: page faults and shootdown interrupts of a cycle.
+# Print the data of events.gnuplot: page faults and shootdown interrupts of a cycle. Runs
+# after figures.awk.
 
 END {
 	workload = reuse(64, "scattered", 1024)

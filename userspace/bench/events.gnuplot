@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What a cycle has others do: page faults, and interrupts of another processor.
+# Page faults of a cycle, and its interrupts of another processor.
 
 set terminal svg size 900,400 dynamic noenhanced background rgb 'white' font 'sans-serif,12'
 set style data histogram

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Figures, for the scripts that make something of them: has() and value() of an
-# alternative, a workload and a figure, on the newest kernel and without mitigations
-# where there is a choice. The main table's rows are rows[] and names[], its columns are
+# Read figures for the scripts that follow. has() and value() look up an alternative, a
+# workload and a figure, measured on the newest kernel and without mitigations if there is
+# a choice. The main table has the rows rows[], with the titles names[], and the columns
 # columns[].
 
 BEGIN {
@@ -44,7 +44,7 @@ function value(alternative, workload, figure)
 	return has(alternative, workload, figure) ? figures[alternative, workload, figure] : 0
 }
 
-# A workload of cycles, by what is different from the usual one
+# The name of a workload of cycles
 function reuse(written, way, read, growth)
 {
 	return "reuse written=" written " " (way ? way : "together") " read=" read + 0 \
@@ -57,7 +57,7 @@ function row(written, way, read)
 	names[nr_rows] = written (way ? " " way : "") (read ? ", " read " read" : "")
 }
 
-# Which alternative costs least of those that are neither slotpool nor the floor
+# The cheapest alternative, without slotpool and the floor
 function best_other(workload,   i, best)
 {
 	for (i = 1; i <= nr_others; i++) {

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * What it costs to grow a memory by 16 pages, as WebAssembly's memory.grow does
- * for a quarter of its pages: RESIZE, and mprotect() as a runtime uses it without
- * slotpool. The memory has to shrink again before its next instance starts: RESET
- * sees to that, or another mprotect(). Told in instructions and in empty system
- * calls; and what a command costs that has nothing to do, a FREE of a slot that isn't
- * owned, because none that has can cost less.
+ * Measure growing a memory by 16 pages, as WebAssembly's memory.grow does for a quarter
+ * of its pages: with RESIZE, and with mprotect() as a runtime does without slotpool. The
+ * memory shrinks again before its next instance starts, by RESET or another mprotect().
+ * Costs are in instructions and in empty system calls. Also measure a command that has
+ * no effect, a FREE of a slot that the caller doesn't own: no command can cost less.
  */
 #include <stdio.h>
 #include <sys/mman.h>
@@ -18,7 +17,7 @@
 #define WORKLOAD "grow by 16 pages"
 #define LIMIT (256 * PAGE)
 #define GROWTH (16 * PAGE)
-/* Steps of growth from one reset to the next, and how often that is measured */
+/* Steps of growth between two resets, and repetitions */
 #define NR_STEPS 32
 #define NR_BATCHES 31
 
@@ -26,7 +25,7 @@ static struct slotpool *pool;
 static uint32_t slot;
 static char *plain;
 
-/* A batch's costs: the growth, and what brings the memory back */
+/* Costs of growing the memory, and of shrinking it again */
 struct costs {
 	double grow, shrink;
 };
@@ -42,7 +41,7 @@ static struct costs grow_slot(void)
 	grown = cpu_time();
 	check(slotpool_reset(pool, slot, NULL), "RESET");
 	reset = cpu_time();
-	/* What the same costs when nothing has grown. */
+	/* Subtract a reset of a memory that has not grown. */
 	check(slotpool_reset(pool, slot, NULL), "RESET");
 	return (struct costs){ grown - start, 2.0 * reset - grown - cpu_time() };
 }

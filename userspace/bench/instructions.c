@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A plugin for qemu that counts the instructions of all processors, between two
- * markers (marker.h) that a program executes: a line "USER KERNEL" for each pair, in
- * the file that the option out=FILE names.
+ * A plugin for qemu that counts the instructions of all processors between two markers
+ * (marker.h) that a program executes. It writes a line "USER KERNEL" for each pair of
+ * markers, to the file that the option out=FILE names.
  *
- * A block of translated code counts when it begins. Most blocks run to their end:
- * what a page fault cuts off is counted twice, and that is little.
+ * A block of translated code counts when it begins. A page fault in a block makes the
+ * rest of the block count twice, which is negligible.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@ struct counts {
 	uint64_t user, kernel;
 };
 
-/* Each written by its processor alone */
+/* Each processor writes its own entry. */
 static struct {
 	struct counts counts;
 } __attribute__((aligned(64))) cpus[MAX_CPUS];
@@ -102,7 +102,7 @@ int qemu_plugin_install(plugin_id id, const void *info, int argc, char **argv)
 		fprintf(stderr, "instructions: needs out=FILE\n");
 		return -1;
 	}
-	/* A machine that died is started once more, and both have told of pairs. */
+	/* Append: a machine that died is started again, and both have written pairs. */
 	out = fopen(argv[0] + 4, "a");
 	if (!out) {
 		perror(argv[0] + 4);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Figures as JSON, a line each.
+# Print figures as JSON, one a line.
 
 function quote(text)
 {

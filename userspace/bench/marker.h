@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * An instruction that does nothing, and that nobody else executes: what the plugin
- * instructions.c counts begins and ends with it.
+ * An instruction without effect that occurs nowhere else. The plugin instructions.c
+ * starts and stops counting when a processor executes it.
  */
 #ifndef BENCH_MARKER_H
 #define BENCH_MARKER_H

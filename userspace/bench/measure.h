@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the programs measure with.
+ * Clocks and helpers of the programs.
  */
 #ifndef BENCH_MEASURE_H
 #define BENCH_MEASURE_H
@@ -20,9 +20,9 @@
 #define PAGE 4096UL
 
 /*
- * What this process has used of a CPU. In a machine whose clocks count
- * instructions a nanosecond is one; on this machine it is a nanosecond. The clock stands
- * still while others run.
+ * Return the CPU time of this process. A nanosecond is an instruction in a machine that
+ * counts instructions, and a nanosecond elsewhere. The clock stands still while other
+ * processes run.
  */
 static inline uint64_t cpu_time(void)
 {
@@ -38,27 +38,27 @@ static inline void check(int ret, const char *what)
 		errx(1, "%s: %s", what, strerror(-ret));
 }
 
-/* The pool that the environment asks for. Where there can be none, nobody failed. */
+/* Open the pool of the environment. Exit with success if this kernel can't provide it. */
 static inline struct slotpool *open_pool(void)
 {
 	struct slotpool *pool;
 	int ret = slotpool_open(NULL, &pool);
 
 	if (ret == -EOPNOTSUPP) {
-		printf("no PAGEMAP_SCAN: this kernel doesn't have it\n");
+		printf("this kernel does not have PAGEMAP_SCAN\n");
 		exit(0);
 	}
-	check(ret, "the pool can't be opened");
+	check(ret, "cannot open the pool");
 	return pool;
 }
 
-/* A file in memory that holds an image, for those who map it themselves */
+/* Make a file in memory that holds an image. */
 static inline int make_image_file(const void *image, size_t length)
 {
 	int file = memfd_create("image", MFD_CLOEXEC);
 
 	if (file < 0 || write(file, image, length) != (ssize_t)length)
-		err(1, "the image can't be made");
+		err(1, "cannot make the image");
 	return file;
 }
 
@@ -69,7 +69,7 @@ static inline int compare_values(const void *a, const void *b)
 	return (left > right) - (left < right);
 }
 
-/* Sorts what it is given. What a timer interrupt hit is an outlier. */
+/* Sort @values and return the median. Timer interrupts make outliers. */
 static inline double median(double *values, unsigned int nr_values)
 {
 	qsort(values, nr_values, sizeof(*values), compare_values);

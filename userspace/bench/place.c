@@ -6,11 +6,11 @@
 
 #define ALIGNMENT (2UL << 20)
 
-/* What is in the way of mappings that would not be aligned */
+/* Occupies the space where the next mapping would not be aligned */
 static char *filler;
 static size_t filler_size;
 
-/* Linux gives the next mapping the highest place where there is room. */
+/* Linux places a mapping at the highest address that has room. */
 void place_aligned(size_t size)
 {
 	size_t room = size + ALIGNMENT;

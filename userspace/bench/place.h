@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where mappings go.
+ * The placement of mappings.
  */
 #ifndef BENCH_PLACE_H
 #define BENCH_PLACE_H
@@ -8,10 +8,10 @@
 #include <stddef.h>
 
 /*
- * Has the next mapping, of that size, begin at a multiple of 2 MiB, as the slots of a
- * pool do that are some GiB apart. How much of a memory shares page tables with other
- * mappings would be chance otherwise, and what it costs to give memory back depends on
- * that. To be undone when the mapping is gone.
+ * Make the next mapping, of @size bytes, begin at a multiple of 2 MiB, as slots do in a
+ * pool with a stride of some GiB. Otherwise chance decides whether a memory shares page
+ * tables with other mappings, and the cost of giving memory back depends on that. Call
+ * place_as_usual() after the mapping is gone.
  */
 void place_aligned(size_t size);
 void place_as_usual(void);

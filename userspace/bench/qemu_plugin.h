@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What is used of qemu's interface for plugins, version 1 (docs/devel/tcg-plugins
- * of qemu): distributions ship no header for it.
+ * The parts of qemu's plugin interface, version 1, that instructions.c uses
+ * (docs/devel/tcg-plugins of qemu). Distributions ship no header for it.
  */
 #ifndef BENCH_QEMU_PLUGIN_H
 #define BENCH_QEMU_PLUGIN_H
@@ -30,7 +30,7 @@ struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *bl
 const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
 size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
 
-/* What a plugin defines */
+/* Defined by the plugin */
 PLUGIN_EXPORT extern int qemu_plugin_version;
 PLUGIN_EXPORT int qemu_plugin_install(plugin_id id, const void *info, int argc, char **argv);
 

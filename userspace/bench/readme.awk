@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The main table as README.md has it, after figures.awk: costs, and in brackets how they
-# compare to that of RESET.
+# Print the main table for README.md: costs, with the quotient to the cost of RESET in
+# brackets. Runs after figures.awk.
 
 function cell(alternative, workload,   cost, base)
 {

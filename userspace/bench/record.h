@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A measurement, as make bench collects it from what the programs print.
+ * Measurements, which make bench collects from the output of the programs.
  */
 #ifndef BENCH_RECORD_H
 #define BENCH_RECORD_H
@@ -8,12 +8,12 @@
 #include <stdio.h>
 
 /**
- * record() - print a measurement, a line of fields with tabs between them
- * @alternative: who was measured: "RESET", "floor"
- * @workload: what was done: "reuse written=64 scattered read=0"
- * @figure: what was measured: "cost", "page faults"
- * @unit: what one of it is: "instructions/cycle", "bytes"
- * @value: how many
+ * record() - print a measurement as a line, with tabs between the fields
+ * @alternative: the measured alternative, such as "RESET" or "floor"
+ * @workload: the work done, such as "reuse written=64 scattered read=0"
+ * @figure: the measured quantity, such as "cost" or "page faults"
+ * @unit: its unit, such as "instructions/cycle" or "bytes"
+ * @value: its value
  */
 static inline void record(const char *alternative, const char *workload, const char *figure,
 			  const char *unit, double value)

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * Real code: what a request to the demo's guests costs, all in all, with the guest's
- * own work, which is the same for everybody. "cold" is the first one in a process
- * that has just opened its memory, "warm" what comes when the same was asked for
- * before. The floor is the guest's work alone, in memory that is there and zeroed
- * while nobody counts.
+ * Measure requests to the demo's guests, including the guest's own work, which is the
+ * same for all alternatives. "cold" is the first request of a process that has just
+ * opened its memory. "warm" is a request that was made before. The floor is the guest's
+ * work alone, in memory that exists and is zeroed outside of the measurement.
  *
- *	requests ALTERNATIVE DIRECTORY	with what the environment says; "floor" and
- *					"madvise" do without libslotpool
+ *	requests ALTERNATIVE DIRECTORY	use the pool of the environment; "floor" and
+ *					"raw madvise" do without libslotpool
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +17,7 @@
 #include "workload.h"
 
 #define NR_REQUESTS 48
-/* Until one is warm */
+/* Requests before a warm one */
 #define NR_WARM_UPS 2
 
 static uint8_t *plain;
@@ -79,12 +78,12 @@ struct costs {
 	double cold, warm;
 };
 
-/* Each with memory of its own, so that it doesn't matter what comes before it. */
+/* Open new memory for each request: its cost must not depend on the one before. */
 static struct costs try(const struct memory_backend *backend, const struct request *request)
 {
 	struct costs costs;
 
-	check(memory_open(backend), "memory can't be opened");
+	check(memory_open(backend), "cannot open the memory");
 	costs.cold = serve(request);
 	for (int i = 0; i < NR_WARM_UPS; i++)
 		serve(request);
@@ -97,9 +96,9 @@ static struct costs try_floor(const struct memory_backend *backend, const struct
 {
 	double cost = 0;
 
-	/* The first one has the memory made. */
+	/* The first request faults the memory in. */
 	for (int i = 0; i < 2; i++) {
-		check(memory_open(backend), "memory can't be opened");
+		check(memory_open(backend), "cannot open the memory");
 		cost = serve(request);
 		memory_close();
 	}
@@ -125,13 +124,13 @@ static void tell(const char *alternative, enum start start, const char *which, s
 static void measure(const char *alternative, const struct memory_backend *backend,
 		    enum start start, const struct request *requests)
 {
-	/* Those whose memory stays as it was, and those that make it grow */
+	/* Requests that don't grow their memory, and those that do */
 	struct costs sums[2] = { 0 };
 	int nr[2] = { 0 };
 
 	if (start != START_ZEROS) {
-		check(memory_open(backend), "memory can't be opened");
-		check(guests_prepare(start), "guests can't be prepared");
+		check(memory_open(backend), "cannot open the memory");
+		check(guests_prepare(start), "cannot prepare the guests");
 		memory_close();
 	}
 	for (int i = 0; i < NR_REQUESTS; i++) {
@@ -172,10 +171,10 @@ int main(int argc, char **argv)
 
 	if (argc != 3)
 		errx(2, "usage: requests ALTERNATIVE DIRECTORY");
-	check(memory_init(), "stray accesses can't be caught");
+	check(memory_init(), "cannot catch stray accesses");
 	guests_init();
 	workload_load(argv[2], 1, requests, NR_REQUESTS);
-	/* What a request touches outside of its slot need not fault. */
+	/* Don't count faults on memory outside of slots. */
 	if (mlockall(MCL_CURRENT))
 		err(1, "mlockall");
 	munlockall();

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * What slots cost in memory: cold ones, warm ones that hold nothing, and warm ones
- * whose instances have written some pages, with all that keeps track of them. A
- * slot's share is the difference that many of them make.
+ * Measure the memory that slots cost, including metadata: cold slots, warm slots that
+ * hold no pages, and warm slots whose instances have written some pages. The cost of a
+ * slot is the difference between many slots and few, divided by their number.
  *
  *	slot_memory slotpool|madvise|scan
  *
- * Memory is what the kernel has for itself and for page tables, what is resident
- * in the process, and, for the module, which keeps them out of that, the private
- * pages of slots. What /proc/meminfo says of free memory is no use for so little:
- * each processor has a stock of free pages that doesn't count as free.
+ * Memory is kernel memory, page tables, the resident pages of the process, and the
+ * private pages of the module's slots, which are not resident pages. The free memory in
+ * /proc/meminfo is not exact enough: it doesn't include the free pages on per-CPU lists.
  */
 #include <fcntl.h>
 #include <stdbool.h>
@@ -26,7 +25,7 @@
 #define MANY 101000
 #define NR_WARM 10000
 #define NR_WRITTEN 16
-/* What these hold has to fit into the machine. */
+/* Their pages must fit into the machine. */
 #define NR_WRITTEN_WARM 1000
 
 struct alternative {
@@ -46,7 +45,7 @@ static void load(const struct alternative *alternative, uint32_t nr_slots)
 	char parameters[160];
 	int fd;
 
-	/* All slots may be warm. The stride is the least that keeps page tables apart. */
+	/* All slots may be warm. 2 MiB is the least stride without shared page tables. */
 	snprintf(parameters, sizeof(parameters),
 		 "nr_slots=%u slot_size=2M max_unused_warm_slots=%d %s", nr_slots, MANY,
 		 alternative->parameters);
@@ -63,7 +62,7 @@ static void load(const struct alternative *alternative, uint32_t nr_slots)
 static void unload(const struct alternative *alternative)
 {
 	if (alternative->has_module && syscall(SYS_delete_module, "slotpool", O_NONBLOCK))
-		err(1, "the module can't be unloaded");
+		err(1, "delete_module");
 }
 
 static struct slotpool *open_with_image(uint32_t *image)

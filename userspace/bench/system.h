@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the system says of itself and of this process.
+ * Sizes and counts in /proc.
  */
 #ifndef BENCH_SYSTEM_H
 #define BENCH_SYSTEM_H
@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A line "name: 123 kB" of a file in /proc, in bytes */
+/* Read a line "name: 123 kB" from a file in /proc. Return the size in bytes. */
 static inline double proc_bytes(const char *path, const char *name)
 {
 	size_t length = strlen(name);
@@ -36,7 +36,7 @@ static inline double page_table_bytes(void)
 	return proc_bytes("/proc/self/status", "VmPTE");
 }
 
-/* VMAs of this process */
+/* Count the VMAs of this process. */
 static inline unsigned int count_mappings(void)
 {
 	FILE *file = fopen("/proc/self/maps", "r");

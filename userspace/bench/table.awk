@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The main rows, after figures.awk.
+# Print tables of the main rows. Runs after figures.awk.
 
 function head(text,   i)
 {
@@ -10,7 +10,7 @@ function head(text,   i)
 	printf "\n"
 }
 
-# A figure of all columns, in so many units
+# Print a figure of all columns, in multiples of unit.
 function line(name, workload, figure, format, unit,   i)
 {
 	printf "%-24s", name
@@ -30,7 +30,7 @@ function block(text, figure, format, unit,   i)
 		line(names[i], rows[i], figure, format, unit)
 }
 
-# How costs compare to those of an alternative
+# Print the quotients to the cost of an alternative.
 function ratios(workload, alternative)
 {
 	if (has(alternative, workload, "cost"))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What slotpool is to reach, and what it does, after figures.awk.
+# Print the project's targets and the measured figures. Runs after figures.awk.
 
 BEGIN {
 	RESET = "RESET"
@@ -8,7 +8,7 @@ BEGIN {
 	RAW_SCAN = "raw scan"
 }
 
-# Prints a line; at_most is whether the bound is an upper one.
+# Print a line. With at_most the bound is an upper one.
 function target(text, at_most, bound, measured, known, note,   is_missed, shown)
 {
 	nr++
@@ -40,7 +40,7 @@ function over_floor(alternative, workload)
 	return value(alternative, workload, "cost") - value("floor", workload, "cost")
 }
 
-# What so many commands without effect cost more than the floor's one system call
+# The cost of nr commands without effect, less the floor's one system call
 function least(nr)
 {
 	return nr * value("slotpool", "command without effect", "cost") - \
@@ -76,7 +76,7 @@ function to_best(text, bound, workload,   best, note)
 	       note != "", note)
 }
 
-# The most there is in any warm cycle that doesn't grow
+# The maximum over all warm cycles that don't grow
 function most(figure,   key, parts, worst, seen)
 {
 	for (key in figures) {
@@ -116,7 +116,7 @@ function allocation(   few, many, known)
 	       ratio("slotpool", many, "slotpool", few), known)
 }
 
-# The figure of that name, whatever the workload's name has besides
+# Compare a figure of the workload whose name begins with the given one.
 function single(text, bound, alternative, workload, figure, unit, note,   key, parts, found)
 {
 	for (key in figures) {
