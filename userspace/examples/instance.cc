@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The library from C++: a pool and an instance that clean up after themselves.
+ * Use the library from C++: a pool and an instance that clean up in their destructors.
  */
 #include <cstdio>
 #include <cstring>
@@ -43,12 +43,12 @@ private:
 
 class Instance {
 public:
-	Instance(const Pool &pool, uint64_t module) : pool(pool.get())
+	Instance(const Pool &pool, uint64_t program) : pool(pool.get())
 	{
 		struct slotpool_alloc_args alloc = {};
 
 		alloc.flags = SLOTPOOL_ALLOC_KEY;
-		alloc.key = module;
+		alloc.key = program;
 		check(slotpool_alloc(this->pool, &alloc));
 		slot = alloc.slot;
 	}

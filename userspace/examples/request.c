@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The life of a request's memory: take a slot that this module used before,
- * run, give it back.
+ * Serve each request in a slot with new memory: allocate a slot, use it, free it.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,11 +8,12 @@
 
 #include <slotpool.h>
 
-static int serve(struct slotpool *pool, uint64_t module, const char *request)
+static int serve(struct slotpool *pool, uint64_t program, const char *request)
 {
+	/* Prefer the slot that this program used last: its pages are still mapped. */
 	struct slotpool_alloc_args alloc = {
 		.flags = SLOTPOOL_ALLOC_KEY | SLOTPOOL_ALLOC_LIMIT,
-		.key = module,
+		.key = program,
 		.limit = slotpool_info(pool)->page_size,
 	};
 	char *memory;
@@ -23,10 +23,12 @@ static int serve(struct slotpool *pool, uint64_t module, const char *request)
 	if (ret)
 		return ret;
 
+	/* The slot reads as zeros up to its limit. */
 	memory = slotpool_address(pool, alloc.slot);
 	snprintf(memory, alloc.limit, "%s in slot %u", request, alloc.slot);
 	puts(memory);
 
+	/* Later users of the slot don't see what was written here. */
 	return slotpool_free(pool, alloc.slot, 0, NULL);
 }
 
@@ -38,6 +40,7 @@ int main(void)
 	ret = slotpool_open(NULL, &pool);
 	if (ret)
 		goto out;
+	/* Map all slots once. They stay mapped until the pool is closed. */
 	ret = slotpool_map(pool, 0, slotpool_info(pool)->nr_slots);
 	if (ret)
 		goto out_close;

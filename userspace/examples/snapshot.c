@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Instances that start initialised: an image holds a module's data, and a
- * snapshot what its initialisation has made of that. Each number on standard
- * input is a request.
+ * Start instances that are already initialised. An image holds the program's data.
+ * One instance starts from it and initialises its memory; a snapshot of that memory is
+ * the image of all later instances. Each number on standard input is a request.
  */
 #include <stddef.h>
 #include <stdio.h>
@@ -13,14 +13,14 @@
 
 #define NR_SQUARES 4096
 
-/* The memory of an instance */
+/* Memory of an instance */
 struct memory {
 	char prompt[16];
 	uint32_t squares[NR_SQUARES];
 	uint32_t answer;
 };
 
-/* The module's data */
+/* Data of the program */
 static const char prompt[] = "the square of";
 
 static uint64_t memory_size(const struct slotpool *pool)
@@ -30,6 +30,7 @@ static uint64_t memory_size(const struct slotpool *pool)
 	return (sizeof(struct memory) + page_size - 1) / page_size * page_size;
 }
 
+/* Make an image of the program's data. The rest of the memory starts as zeros. */
 static int make_image(struct slotpool *pool, uint32_t *image)
 {
 	const struct slotpool_image_range segment = {
@@ -47,6 +48,7 @@ static void initialize(struct memory *memory)
 		memory->squares[i] = i * i;
 }
 
+/* Initialise an instance, and make an image of its memory. */
 static int make_snapshot(struct slotpool *pool, uint32_t image, uint32_t *snapshot)
 {
 	struct slotpool_alloc_args alloc = { .flags = SLOTPOOL_ALLOC_IMAGE, .image = image };
@@ -97,7 +99,7 @@ int main(void)
 	ret = make_snapshot(pool, image, &snapshot);
 	if (ret)
 		goto out_close;
-	/* Nothing starts there any more. */
+	/* Only the snapshot is used from here on. */
 	slotpool_release(pool, image);
 
 	while (!ret && scanf("%u", &number) == 1 && number < NR_SQUARES) {

@@ -11,14 +11,14 @@
 #include "stray.h"
 #include "texture.h"
 
-/* wasm2c gives every module types and functions of its own. */
+/* wasm2c generates separate types and functions for each guest. */
 struct guest {
 	const char *name;
 	void *instance;
-	/* What the instance is when it starts, but for its memory */
+	/* A copy of the initial instance, without its memory */
 	void *started;
 	size_t instance_size;
-	void (*init_module)(void);
+	void (*init)(void);
 	void (*instantiate)(void *instance);
 	void (*free)(void *instance);
 	void (*initialize)(void *instance);
@@ -29,54 +29,54 @@ struct guest {
 	uint32_t (*reply_size)(void *instance);
 };
 
-#define DEFINE_GUEST(module)                                                   \
-	static Z_##module##_instance_t module##_instance, module##_started;    \
-	static void module##_instantiate(void *instance)                       \
-	{                                                                      \
-		Z_##module##_instantiate(instance);                            \
-	}                                                                      \
-	static void module##_free(void *instance)                              \
-	{                                                                      \
-		Z_##module##_free(instance);                                   \
-	}                                                                      \
-	static void module##_initialize(void *instance)                        \
-	{                                                                      \
-		Z_##module##Z__initialize(instance);                           \
-	}                                                                      \
-	static wasm_rt_memory_t *module##_memory(void *instance)               \
-	{                                                                      \
-		return Z_##module##Z_memory(instance);                         \
-	}                                                                      \
-	static uint32_t module##_request_buffer(void *instance, uint32_t size) \
-	{                                                                      \
-		return Z_##module##Z_request_buffer(instance, size);           \
-	}                                                                      \
-	static uint32_t module##_request_serve(void *instance)                 \
-	{                                                                      \
-		return Z_##module##Z_request_serve(instance);                  \
-	}                                                                      \
-	static uint32_t module##_reply_data(void *instance)                    \
-	{                                                                      \
-		return Z_##module##Z_reply_data(instance);                     \
-	}                                                                      \
-	static uint32_t module##_reply_size(void *instance)                    \
-	{                                                                      \
-		return Z_##module##Z_reply_size(instance);                     \
-	}                                                                      \
-	static const struct guest module##_guest = {                           \
-		.name = #module,                                               \
-		.instance = &module##_instance,                                \
-		.started = &module##_started,                                  \
-		.instance_size = sizeof(module##_instance),                    \
-		.init_module = Z_##module##_init_module,                       \
-		.instantiate = module##_instantiate,                           \
-		.free = module##_free,                                         \
-		.initialize = module##_initialize,                             \
-		.memory = module##_memory,                                     \
-		.request_buffer = module##_request_buffer,                     \
-		.request_serve = module##_request_serve,                       \
-		.reply_data = module##_reply_data,                             \
-		.reply_size = module##_reply_size,                             \
+#define DEFINE_GUEST(program)                                                   \
+	static Z_##program##_instance_t program##_instance, program##_started;  \
+	static void program##_instantiate(void *instance)                       \
+	{                                                                       \
+		Z_##program##_instantiate(instance);                            \
+	}                                                                       \
+	static void program##_free(void *instance)                              \
+	{                                                                       \
+		Z_##program##_free(instance);                                   \
+	}                                                                       \
+	static void program##_initialize(void *instance)                        \
+	{                                                                       \
+		Z_##program##Z__initialize(instance);                           \
+	}                                                                       \
+	static wasm_rt_memory_t *program##_memory(void *instance)               \
+	{                                                                       \
+		return Z_##program##Z_memory(instance);                         \
+	}                                                                       \
+	static uint32_t program##_request_buffer(void *instance, uint32_t size) \
+	{                                                                       \
+		return Z_##program##Z_request_buffer(instance, size);           \
+	}                                                                       \
+	static uint32_t program##_request_serve(void *instance)                 \
+	{                                                                       \
+		return Z_##program##Z_request_serve(instance);                  \
+	}                                                                       \
+	static uint32_t program##_reply_data(void *instance)                    \
+	{                                                                       \
+		return Z_##program##Z_reply_data(instance);                     \
+	}                                                                       \
+	static uint32_t program##_reply_size(void *instance)                    \
+	{                                                                       \
+		return Z_##program##Z_reply_size(instance);                     \
+	}                                                                       \
+	static const struct guest program##_guest = {                           \
+		.name = #program,                                               \
+		.instance = &program##_instance,                                \
+		.started = &program##_started,                                  \
+		.instance_size = sizeof(program##_instance),                    \
+		.init = Z_##program##_init_module,                              \
+		.instantiate = program##_instantiate,                           \
+		.free = program##_free,                                         \
+		.initialize = program##_initialize,                             \
+		.memory = program##_memory,                                     \
+		.request_buffer = program##_request_buffer,                     \
+		.request_serve = program##_request_serve,                       \
+		.reply_data = program##_reply_data,                             \
+		.reply_size = program##_reply_size,                             \
 	}
 
 DEFINE_GUEST(png);
@@ -116,10 +116,10 @@ const char *outcome_name(enum outcome outcome)
 void guests_init(void)
 {
 	for (int i = 0; i < NR_GUESTS; i++)
-		guests[i]->init_module();
+		guests[i]->init();
 }
 
-/* Saves an instance as far as all that start like it are alike. */
+/* Save a started instance, for later ones to start as copies of it. */
 static int make_started(enum guest_id id)
 {
 	const struct guest *guest = guests[id];
@@ -154,7 +154,7 @@ void guests_forget(void)
 		return;
 	memory_forget();
 	for (int i = 0; i < NR_GUESTS; i++) {
-		/* It has a table, but no memory. */
+		/* This frees the table. The memory is gone already. */
 		guests[i]->free(guests[i]->started);
 		memset(guests[i]->started, 0, guests[i]->instance_size);
 	}
@@ -177,7 +177,7 @@ static void begin(const struct guest *guest)
 		guest->initialize(guest->instance);
 }
 
-/* Guests don't change their tables, so all instances share that of @started. */
+/* Guests don't change their tables: all instances share the table of @started. */
 static void end(const struct guest *guest)
 {
 	if (start == START_ZEROS)
@@ -186,7 +186,7 @@ static void end(const struct guest *guest)
 		wasm_rt_free_memory(guest->memory(guest->instance));
 }
 
-/* A guest may say anything: what it names is looked at only inside its memory. */
+/* Return a pointer into the guest's memory. Don't trust the guest's address and size. */
 static uint8_t *inside(const struct guest *guest, uint32_t start, size_t size)
 {
 	const wasm_rt_memory_t *memory = guest->memory(guest->instance);

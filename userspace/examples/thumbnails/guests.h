@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The guests, and what it takes to serve one request with a fresh instance */
+/* The guests, and serving a request with a fresh instance */
 #ifndef GUESTS_H
 #define GUESTS_H
 
@@ -16,11 +16,10 @@ enum guest_id {
 };
 
 /**
- * enum start - how a fresh instance comes about
- * @START_ZEROS: its memory is zeros; it is instantiated and initialised.
- * @START_IMAGE: its memory is an image of one that was just instantiated; it
- *	is initialised.
- * @START_SNAPSHOT: its memory is an image of one that was initialised already.
+ * enum start - how a fresh instance starts
+ * @START_ZEROS: from zeros; it is instantiated and initialised
+ * @START_IMAGE: from an image of an instantiated guest; it is initialised
+ * @START_SNAPSHOT: from an image of an initialised guest
  */
 enum start {
 	START_ZEROS,
@@ -41,13 +40,13 @@ struct bytes {
 	size_t size;
 };
 
-/* Once for a process and those that it forks */
+/* Call once, before forking. */
 void guests_init(void);
 
 /*
- * Instances start from an image or a snapshot until guests_forget(), also in
- * processes that are forked. The memory has to be open. Returns 0 or a negative
- * errno value.
+ * Make images or snapshots of all guests. Instances of this process and of its forked
+ * children start from them until guests_forget(). The memory must be open. Return 0 or
+ * a negative errno value.
  */
 int guests_prepare(enum start start);
 void guests_forget(void);
@@ -55,7 +54,7 @@ void guests_forget(void);
 const char *guest_name(enum guest_id guest);
 const char *outcome_name(enum outcome outcome);
 
-/* Is the reply of a fresh instance to @request the @expected one? */
+/* Serve @request with a fresh instance, and compare the reply with @expected. */
 enum outcome guest_serve(enum guest_id guest, const struct bytes *request,
 			 const struct bytes *expected);
 

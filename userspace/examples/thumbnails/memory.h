@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where the linear memories of the guests come from */
+/* Linear memories of the guests */
 #ifndef MEMORY_H
 #define MEMORY_H
 
@@ -9,18 +9,18 @@
 #include <linux/slotpool.h>
 
 /*
- * How far an access can reach: a 32-bit address, a 32-bit offset and the width
- * of what is accessed, in whole pages.
+ * The reach of an access: a 32-bit address, a 32-bit offset and the width of the access,
+ * in whole pages.
  */
 #define REACH ((2ULL << 32) + 4096)
 
 #define NR_PLACEMENTS (SLOTPOOL_PLACED_COLD + 1)
 
 /**
- * struct memory_totals - what a pool holds and did
+ * struct memory_totals - totals of a pool
  * @held_bytes: private memory of all slots
- * @image_bytes: what all images store
- * @reset_bytes: what was overwritten so far
+ * @image_bytes: memory of all images
+ * @reset_bytes: bytes that resets have overwritten
  */
 struct memory_totals {
 	uint64_t held_bytes;
@@ -30,21 +30,18 @@ struct memory_totals {
 
 /**
  * struct memory_backend - one way to make memories
- * @open: make ready for this process
+ * @open: set up for this process
  * @close: undo @open
- * @alloc: make the process's one memory, of @limit bytes, for a guest known
- *	as @key
- * @grow: move its limit up
- * @free: make its contents go away
- * @save: from the next @open on, memories for a guest known as @key start like
- *	the process's one, also in processes that are forked; NULL where that
- *	can't be had
- * @forget: undo every @save
- * @totals: what all processes together hold, and have reset since whenever;
- *	NULL where a process knows no more than itself
- * @own_totals: what this process holds, and has reset, where @totals is NULL
+ * @alloc: make the process's only memory, of @limit bytes, for the guest @key
+ * @grow: raise the limit of the memory
+ * @free: discard the contents of the memory
+ * @save: make an image of the memory; from the next @open on, memories of the guest
+ *	@key start from it, also in forked processes; NULL without images
+ * @forget: undo all calls of @save
+ * @totals: read the totals over all processes; NULL if a process knows only its own
+ * @own_totals: read the totals of this process, if @totals is NULL
  *
- * Functions that return an int return 0 or a negative errno value.
+ * Functions with a result of type int return 0 or a negative errno value.
  */
 struct memory_backend {
 	int (*open)(void);
@@ -60,38 +57,38 @@ struct memory_backend {
 };
 
 extern const struct memory_backend slotpool_memory;
-/* The same calls where libslotpool does without the module */
+/* The same calls for libslotpool without the module */
 extern const struct memory_backend slotpool_user_memory;
 extern const struct memory_backend madvise_memory;
 
 /*
- * From here on stray accesses trap. Once for a process and those that it forks.
- * Returns 0 or a negative errno value.
+ * Turn stray accesses into traps. Call once, before forking. Return 0 or a negative
+ * errno value.
  */
 int memory_init(void);
 
-/* From here on memories are made by @backend. */
+/* Choose the backend of all later memories, and open it. */
 int memory_open(const struct memory_backend *backend);
 void memory_close(void);
 
-/* The next memory is for the guest known as @key. */
+/* Choose the guest of the next memory. */
 void memory_set_key(uint64_t key);
 
-/* The guest can be asked to do something. */
+/* Note that the guest has started, and is ready for a request. */
 void memory_mark_started(void);
 
-/* Of this process, so far */
+/* Page faults of this process so far */
 uint64_t memory_page_faults(void);
 
-/* As the backend's functions of these names, for the key that is set */
+/* Call the backend's functions of these names, with the chosen key. */
 int memory_save(void);
 void memory_forget(void);
 
 /**
- * struct memory_use - what became of the memory since the key was set
- * @made: there was one
- * @placement: how it was placed
- * @grown: its limit was moved up
+ * struct memory_use - use of the memory since memory_set_key()
+ * @made: a memory was made
+ * @placement: its placement
+ * @grown: its limit was raised
  * @start_faults: page faults until the guest had started
  */
 struct memory_use {

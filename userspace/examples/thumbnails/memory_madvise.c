@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * What runtimes do without slotpool: address space for a few slots, mprotect
- * for limits, and MADV_DONTNEED to make contents go away.
+ * Memories without slotpool: reserve address space for some slots, set limits with
+ * mprotect(), and discard contents with MADV_DONTNEED.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 
 #include "memory.h"
 
-/* A slot for every guest, so that none ever takes another's */
+/* Enough for all guests: no guest takes the slot of another one. */
 #define NR_SLOTS 8
 #define SLOT_SIZE (64UL << 20)
 

@@ -11,7 +11,7 @@
 static struct slotpool *pool;
 static uint32_t slot;
 
-/* Forked processes inherit the descriptors, and import the images anew. */
+/* Forked processes inherit the descriptors, and import the images again. */
 static struct image {
 	uint64_t key;
 	int fd;

@@ -8,7 +8,7 @@
 
 #define CELL_SIZE 32
 
-/* Which requests a row is about */
+/* The requests of a row */
 enum {
 	ALL = -1,
 	AFFINE = SLOTPOOL_PLACED_AFFINE,
@@ -159,7 +159,7 @@ static void format_page_tables(char *cell, const struct run *run,
 
 static const struct row {
 	const char *title;
-	/* Leaves the cell alone where there is nothing to tell. */
+	/* Leaves the cell unchanged without a value. */
 	void (*format)(char *cell, const struct run *run, size_t nr_requests,
 		       int argument);
 	int argument;

@@ -15,7 +15,7 @@ struct column {
 
 bool placements_all_occur(const struct run *run, size_t nr_requests);
 
-/* Prints the comparison, a column a run. Returns 0 or a negative errno value. */
+/* Print a table with a column for each run. Return 0 or a negative errno value. */
 int report_print(const struct column *columns, size_t nr_columns,
 		 size_t nr_requests);
 

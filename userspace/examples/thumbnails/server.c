@@ -33,9 +33,9 @@ struct server {
 	size_t nr_requests;
 	struct board *board;
 	pid_t workers[NR_WORKERS];
-	/* A byte for each request served */
+	/* Pipe with a byte for each served request */
 	int served[2];
-	/* Closed by the parent when the workers may go */
+	/* Pipe that the parent closes to let the workers exit */
 	int leave[2];
 };
 
@@ -75,11 +75,11 @@ static void __attribute__((noreturn)) work(struct server *server, int index)
 	char c;
 
 	close(server->leave[1]);
-	/* What a request touches outside of its slot need not fault. */
+	/* Don't count faults on memory outside of slots. */
 	mlockall(MCL_CURRENT);
 	ret = memory_open(server->backend);
 	if (ret)
-		error(1, -ret, "worker %d cannot get at its slots", index);
+		error(1, -ret, "worker %d cannot open its memory", index);
 	page_tables = page_table_bytes();
 
 	for (;;) {
@@ -116,7 +116,7 @@ static int start_workers(struct server *server)
 	return 0;
 }
 
-/* Until every worker has closed its end: it has nothing left to do, or died. */
+/* Wait until every worker has closed its end of the pipe, because it is done or died. */
 static int watch(struct server *server, const char *label)
 {
 	size_t served = 0, shown = 0;
@@ -173,7 +173,7 @@ static int measure_start(const struct memory_backend *backend,
 		return 0;
 	ret = backend->totals(totals);
 	if (ret)
-		error(0, -ret, "cannot ask the pool; is slotpool.ko loaded?");
+		error(0, -ret, "cannot read the totals of the pool; is slotpool.ko loaded?");
 	return ret;
 }
 
@@ -191,7 +191,7 @@ static int measure_end(const struct server *server,
 
 		run->totals.held_bytes += report->totals.held_bytes;
 		run->totals.reset_bytes += report->totals.reset_bytes;
-		/* The same ones in every process */
+		/* All processes have the same images. */
 		if (run->totals.image_bytes < report->totals.image_bytes)
 			run->totals.image_bytes = report->totals.image_bytes;
 		run->page_table_bytes += report->page_table_bytes;
@@ -200,7 +200,7 @@ static int measure_end(const struct server *server,
 	return 0;
 }
 
-/* In the parent, for all workers, which get at it through what they inherit */
+/* Prepare the guests for all workers, which inherit the images from their parent. */
 static int prepare_guests(const struct memory_backend *backend, enum start start)
 {
 	int ret;

@@ -13,7 +13,7 @@
 struct request {
 	enum guest_id guest;
 	struct bytes input;
-	/* data is NULL where the guest must trap */
+	/* data is NULL if the guest must trap. */
 	struct bytes expected;
 };
 
@@ -24,11 +24,11 @@ struct result {
 };
 
 /**
- * struct run - what came of serving all requests once
+ * struct run - results of serving all requests once
  * @results: one for each request
- * @totals: what was held when all had been served and the workers were still
- *	there, and what was reset on the way there
- * @page_table_bytes: what the workers' page tables grew by
+ * @totals: memory held after the last request, before the workers exit, and bytes reset
+ *	during the run
+ * @page_table_bytes: growth of the workers' page tables
  */
 struct run {
 	struct result *results;
@@ -38,15 +38,14 @@ struct run {
 
 /**
  * server_run() - serve all requests
- * @backend: where memories come from
- * @start: how instances come about
- * @requests: what to serve, in this order as far as the workers keep it
- * @nr_requests: how many
- * @label: what progress lines call the run
- * @run: where the results go
+ * @backend: the backend of all memories
+ * @start: how instances start
+ * @requests: the requests; workers take them in this order
+ * @nr_requests: number of requests
+ * @label: name of the run in progress messages
+ * @run: returns the results
  *
- * Return: 0, or -1 if something went wrong that is no guest's fault; it has
- * been reported.
+ * Return: 0, or -1 after an error that no guest has caused, and that has been reported.
  */
 int server_run(const struct memory_backend *backend, enum start start,
 	       const struct request *requests, size_t nr_requests,

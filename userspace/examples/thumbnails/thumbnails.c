@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Serves thumbnails from WebAssembly guests, each request in a fresh instance,
- * by several processes at once: out of slotpool slots that start as zeros, as
- * an image or as a snapshot with N as the pool has it, as zeros with N = 0, and
- * with madvise instead. Every reply is compared with that of a native build.
+ * Serve thumbnails from WebAssembly guests. Several processes serve requests at once, each
+ * request in a fresh instance. Instances run in slots of slotpool, and start from zeros,
+ * an image or a snapshot with the N of the pool, and from zeros with N = 0; and for
+ * comparison in memory that is reset with madvise(). Each reply is compared with that of a
+ * native build.
  */
 #include <errno.h>
 #include <error.h>
@@ -36,13 +37,13 @@ static void bad_usage(void)
 	exit(2);
 }
 
-/* What runs on, and N of its placement rule */
+/* The backend of slotpool's runs, and N of its placement rule */
 struct pool {
 	const struct memory_backend *memory;
 	unsigned long long knob;
 };
 
-/* Says plainly what the figures are about. */
+/* Print the backend, and read the pool's N. */
 static void look_at_pool(struct pool *pool)
 {
 	struct slotpool *handle;
@@ -50,7 +51,7 @@ static void look_at_pool(struct pool *pool)
 	int ret = slotpool_open(NULL, &handle);
 
 	if (ret)
-		error(1, -ret, "no pool: load slotpool.ko, or take --backend=madvise");
+		error(1, -ret, "cannot open a pool: load slotpool.ko, or use --backend=madvise");
 	backend = slotpool_backend(handle);
 	printf("libslotpool's backend: %s\n", backend);
 	pool->memory = strcmp(backend, "kernel") ? &slotpool_user_memory : &slotpool_memory;
@@ -66,7 +67,7 @@ static void write_attribute(unsigned long long value)
 		error(1, errno, KNOB);
 }
 
-/* Workers that start from now on find it in their environment. */
+/* Workers that start later read the environment. */
 static void write_parameter(unsigned long long value)
 {
 	const char *others = getenv("SLOTPOOL_USER_POOL");
@@ -105,7 +106,7 @@ static bool answers_are_right(const struct column *column,
 	return !wrong;
 }
 
-/* Returns 0, or -1 if the requests could not be served. */
+/* Return 0, or -1 if the requests could not be served. */
 static int fill_column(struct column *column, const char *label,
 		       const struct memory_backend *backend, enum start start,
 		       const struct request *requests)
@@ -178,10 +179,10 @@ int main(int argc, char **argv)
 		error(1, -ret, "cannot catch stray accesses");
 	guests_init();
 	workload_load(argv[optind], seed, requests, NR_REQUESTS);
-	printf("%d requests, seed %u, every one in a fresh instance\n",
+	printf("%d requests, seed %u, each in a fresh instance\n",
 	       NR_REQUESTS, seed);
 	if (mlockall(MCL_CURRENT))
-		error(0, errno, "cannot lock memory: faults outside of slots are counted too");
+		error(0, errno, "cannot lock memory: faults outside of slots are counted, too");
 	munlockall();
 	if (backend != BACKEND_MADVISE) {
 		if (fill_slotpool_columns(columns, requests))
@@ -200,7 +201,7 @@ int main(int argc, char **argv)
 		error(1, -ret, "cannot print the table");
 	for (size_t i = 0; i < nr_columns; i++)
 		if (!columns[i].right)
-			error(1, 0, "%s: not everything was as it must be", columns[i].label);
+			error(1, 0, "%s: some requests had the wrong result", columns[i].label);
 	printf("every thumbnail is byte for byte the native build's; stray accesses trapped\n");
 	return 0;
 }

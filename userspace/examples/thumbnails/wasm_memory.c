@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The memory functions that wasm2c's output calls. The rest of its runtime is
- * used as packaged; the linker's --wrap puts these in place of the runtime's.
+ * Memory functions that wasm2c's output calls. The linker's --wrap puts them in place of
+ * the packaged runtime's functions; the rest of that runtime is used unchanged.
  *
  * A process has one memory at a time, and one thread.
  */
@@ -60,8 +60,8 @@ void __wrap_wasm_rt_free_memory(wasm_rt_memory_t *memory)
 }
 
 /*
- * The runtime's own handler takes an access that a driver refused for an
- * exhausted stack: it goes by si_code, and only mprotect leads to SEGV_ACCERR.
+ * The runtime's handler would report an access that the module refused as an exhausted
+ * stack: it looks for SEGV_ACCERR in si_code, which only mprotect() leads to.
  */
 static void on_segv(int signal, siginfo_t *info, void *context)
 {

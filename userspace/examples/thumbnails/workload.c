@@ -9,7 +9,7 @@
 
 #include "workload.h"
 
-/* One request in so many goes to the guest that strays. */
+/* One request in 16 goes to the stray guest. */
 #define STRAY_INTERVAL 16
 
 struct candidates {
@@ -55,7 +55,7 @@ static struct candidates find_candidates(const char *directory,
 
 	snprintf(path, sizeof(path), "%s/expected/%s", directory,
 		 guest_name(guest));
-	/* Sorted, so that a seed means the same everywhere */
+	/* Sort the names: a seed must choose the same requests on all machines. */
 	count = scandir(path, &entries, is_visible, alphasort);
 	if (count <= 0)
 		error(1, count ? errno : 0, "%s: no expected replies", path);
@@ -68,7 +68,7 @@ static struct candidates find_candidates(const char *directory,
 		const char *name = entries[i]->d_name;
 
 		request->guest = guest;
-		snprintf(path, sizeof(path), "%s/images/%s", directory, name);
+		snprintf(path, sizeof(path), "%s/pictures/%s", directory, name);
 		request->input = read_file(path);
 		snprintf(path, sizeof(path), "%s/expected/%s/%s", directory,
 			 guest_name(guest), name);
@@ -98,7 +98,7 @@ static struct request stray_request(size_t which)
 		.input = { (uint8_t *)&inputs[i], sizeof(inputs[i]) },
 	};
 
-	/* The last byte is the guest's own. */
+	/* The last input is valid: it is the last byte of the guest's memory. */
 	if (i == count - 1)
 		request.expected = (struct bytes){ &written, 1 };
 	return request;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The list of requests: which guest gets which image, in a random order */
+/* The list of requests: pictures for guests, in a random order */
 #ifndef WORKLOAD_H
 #define WORKLOAD_H
 
@@ -8,11 +8,12 @@
 #include "server.h"
 
 /**
- * workload_load() - read images and expected replies, and draw requests
- * @directory: images/<image>, and expected/<guest>/<image> for all that a
- *	guest can be asked for
- * @seed: decides about the order
- * @requests: to be filled
+ * workload_load() - read pictures and expected replies, and choose requests
+ * @directory: has pictures/PICTURE, and expected/GUEST/PICTURE for each picture that the
+ *	guest can convert
+ * @seed: chooses the requests and their order
+ * @requests: returns the requests
+ * @nr_requests: number of requests
  * @nr_requests: how many
  *
  * Exits with a message if a file can't be read.

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Makes all thumbnails equally bright. That is reckoned in amounts of light,
- * and tables made when the guest starts lead from the values of sRGB to those
- * and back.
+ * Make all thumbnails equally bright. The computation uses linear amounts of light.
+ * Tables, made when the guest starts, convert between these and the values of sRGB.
  */
 #include <math.h>
 
@@ -34,31 +33,31 @@ static void __attribute__((constructor)) make_tables(void)
 	}
 }
 
-/* With four channels the last is transparency. */
-static bool is_colour(const struct image *image, size_t i)
+/* The last of four channels is transparency. */
+static bool is_colour(const struct picture *picture, size_t i)
 {
-	return image->channels < 4 || i % 4 < 3;
+	return picture->channels < 4 || i % 4 < 3;
 }
 
-void even_exposure(struct image *image)
+void even_exposure(struct picture *picture)
 {
-	size_t size = (size_t)image->width * image->height * image->channels;
+	size_t size = (size_t)picture->width * picture->height * picture->channels;
 	uint64_t sum = 0, count = 0, light;
 
 	for (size_t i = 0; i < size; i++) {
-		if (is_colour(image, i)) {
-			sum += light_of[image->pixels[i]];
+		if (is_colour(picture, i)) {
+			sum += light_of[picture->pixels[i]];
 			count++;
 		}
 	}
 	if (!sum)
 		return;
 	for (size_t i = 0; i < size; i++) {
-		if (is_colour(image, i)) {
-			light = light_of[image->pixels[i]] * MIDDLE_GREY * count / sum;
+		if (is_colour(picture, i)) {
+			light = light_of[picture->pixels[i]] * MIDDLE_GREY * count / sum;
 			if (light >= NR_LIGHTS)
 				light = NR_LIGHTS - 1;
-			image->pixels[i] = value_of[light];
+			picture->pixels[i] = value_of[light];
 		}
 	}
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* PNG or JPEG to shades of grey in a TGA file */
+/* Convert PNG or JPEG to a TGA file in shades of grey. */
 #include <stdlib.h>
 
 #define STB_IMAGE_WRITE_IMPLEMENTATION
@@ -10,7 +10,7 @@
 
 const int thumbnail_channels = 1;
 
-bool thumbnail_pack(const struct image *thumbnail)
+bool thumbnail_pack(const struct picture *thumbnail)
 {
 	return stbi_write_tga_to_func(reply_append, NULL, thumbnail->width,
 				      thumbnail->height, thumbnail->channels,

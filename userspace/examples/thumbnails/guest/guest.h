@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What every guest exports; the runtime knows nothing else of it. In order: the
- * runtime asks for a buffer, writes the request to it, lets it be served, and
- * reads the reply.
+ * Exports of every guest, in the order of their calls. The runtime asks for a buffer,
+ * writes the request to it, has the request served, and reads the reply. It knows
+ * nothing else about a guest.
  */
 #ifndef GUEST_H
 #define GUEST_H
@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 uint8_t *request_buffer(uint32_t size);
-/* Returns 0 if the guest can't make sense of the request. */
+/* Return 0 if the request is invalid. */
 int request_serve(void);
 uint8_t *reply_data(void);
 uint32_t reply_size(void);

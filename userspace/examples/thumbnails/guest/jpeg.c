@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* JPEG to JPEG */
+/* Convert JPEG to JPEG. */
 #include <stdlib.h>
 
 #define STB_IMAGE_WRITE_IMPLEMENTATION
@@ -12,7 +12,7 @@
 
 const int thumbnail_channels = 3;
 
-bool thumbnail_pack(const struct image *thumbnail)
+bool thumbnail_pack(const struct picture *thumbnail)
 {
 	return stbi_write_jpg_to_func(reply_append, NULL, thumbnail->width,
 				      thumbnail->height, thumbnail->channels,

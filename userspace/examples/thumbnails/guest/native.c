@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Runs a guest as an ordinary program, for replies to compare with. */
+/* Run a guest as a native program: its replies are the expected ones. */
 #include <errno.h>
 #include <error.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* PNG to PNG, with transparency */
+/* Convert PNG to PNG, with transparency. */
 #include <stdlib.h>
 
 #define STB_IMAGE_WRITE_IMPLEMENTATION
@@ -10,7 +10,7 @@
 
 const int thumbnail_channels = 4;
 
-bool thumbnail_pack(const struct image *thumbnail)
+bool thumbnail_pack(const struct picture *thumbnail)
 {
 	return stbi_write_png_to_func(reply_append, NULL, thumbnail->width,
 				      thumbnail->height, thumbnail->channels,

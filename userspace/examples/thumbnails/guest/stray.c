@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * A guest with a bug: it takes an address from the request and writes there
- * without asking whether that is in its memory, then replies what it reads.
+ * A guest with a bug: it writes to an address from the request without a check that the
+ * address is in its memory, and replies with the byte that it reads there.
  */
 #include <stddef.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* PNG or JPEG to the bare blocks of a DXT1 texture, row by row */
+/* Convert PNG or JPEG to the blocks of a DXT1 texture, row by row, without a header. */
 #include <string.h>
 
 #define STB_DXT_IMPLEMENTATION
@@ -17,8 +17,8 @@ static int at_most(int value, int bound)
 	return value < bound ? value : bound;
 }
 
-/* Beyond the image's edge its last pixel goes on. */
-static void pack_block(const struct image *image, int left, int top)
+/* Repeat the last pixel beyond the edge of the picture. */
+static void pack_block(const struct picture *picture, int left, int top)
 {
 	uint8_t pixels[BLOCK_SIDE * BLOCK_SIDE * 4];
 	uint8_t block[DXT1_BLOCK_SIZE];
@@ -26,11 +26,11 @@ static void pack_block(const struct image *image, int left, int top)
 
 	for (int y = top; y < top + BLOCK_SIDE; y++) {
 		for (int x = left; x < left + BLOCK_SIDE; x++) {
-			int row = at_most(y, image->height - 1);
-			int column = at_most(x, image->width - 1);
+			int row = at_most(y, picture->height - 1);
+			int column = at_most(x, picture->width - 1);
 
 			memcpy(pixel,
-			       image->pixels + (row * image->width + column) * 4,
+			       picture->pixels + (row * picture->width + column) * 4,
 			       4);
 			pixel += 4;
 		}
@@ -39,7 +39,7 @@ static void pack_block(const struct image *image, int left, int top)
 	reply_append(NULL, block, sizeof(block));
 }
 
-bool thumbnail_pack(const struct image *thumbnail)
+bool thumbnail_pack(const struct picture *thumbnail)
 {
 	for (int y = 0; y < thumbnail->height; y += BLOCK_SIDE)
 		for (int x = 0; x < thumbnail->width; x += BLOCK_SIDE)

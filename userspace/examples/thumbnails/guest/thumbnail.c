@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Decodes an image file and scales it down. Which formats it decodes is up to
- * the guest: STBI_ONLY_PNG and STBI_ONLY_JPEG come from the command line.
+ * Decode a picture and scale it down. STBI_ONLY_PNG and STBI_ONLY_JPEG, from the command
+ * line of the build, choose the formats that the guest decodes.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -55,32 +55,32 @@ static int at_least_one(int length)
 	return length ? length : 1;
 }
 
-static bool scale_down(const struct image *image, struct image *thumbnail)
+static bool scale_down(const struct picture *picture, struct picture *thumbnail)
 {
-	int longer = image->width > image->height ? image->width : image->height;
+	int longer = picture->width > picture->height ? picture->width : picture->height;
 	int side = longer < THUMBNAIL_SIDE ? longer : THUMBNAIL_SIDE;
 
-	thumbnail->width = at_least_one(image->width * side / longer);
-	thumbnail->height = at_least_one(image->height * side / longer);
-	thumbnail->channels = image->channels;
+	thumbnail->width = at_least_one(picture->width * side / longer);
+	thumbnail->height = at_least_one(picture->height * side / longer);
+	thumbnail->channels = picture->channels;
 	thumbnail->pixels = malloc((size_t)thumbnail->width * thumbnail->height *
 				   thumbnail->channels);
 	if (!thumbnail->pixels)
 		return false;
-	return stbir_resize_uint8(image->pixels, image->width, image->height, 0,
+	return stbir_resize_uint8(picture->pixels, picture->width, picture->height, 0,
 				  thumbnail->pixels, thumbnail->width,
-				  thumbnail->height, 0, image->channels);
+				  thumbnail->height, 0, picture->channels);
 }
 
 int request_serve(void)
 {
-	struct image image = { .channels = thumbnail_channels };
-	struct image thumbnail;
+	struct picture picture = { .channels = thumbnail_channels };
+	struct picture thumbnail;
 
-	image.pixels = stbi_load_from_memory(request, request_bytes,
-					     &image.width, &image.height, NULL,
-					     image.channels);
-	if (!image.pixels || !scale_down(&image, &thumbnail))
+	picture.pixels = stbi_load_from_memory(request, request_bytes,
+					       &picture.width, &picture.height, NULL,
+					       picture.channels);
+	if (!picture.pixels || !scale_down(&picture, &thumbnail))
 		return 0;
 	even_exposure(&thumbnail);
 	return thumbnail_pack(&thumbnail);

@@ -6,23 +6,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Neither side of a thumbnail is longer. */
+/* Maximum of both sides of a thumbnail */
 #define THUMBNAIL_SIDE 128
 
-struct image {
+struct picture {
 	int width;
 	int height;
 	int channels;
 	uint8_t *pixels;
 };
 
-void even_exposure(struct image *image);
+void even_exposure(struct picture *picture);
 
-/* What a guest is about: its colour channels, and how it packs a thumbnail. */
+/* Defined by each guest: its colour channels, and the encoding of its thumbnails */
 extern const int thumbnail_channels;
-bool thumbnail_pack(const struct image *thumbnail);
+bool thumbnail_pack(const struct picture *thumbnail);
 
-/* Adds to the reply; a stbi_write_func. */
+/* Append to the reply. This is a stbi_write_func. */
 void reply_append(void *context, void *data, int size);
 
 #endif /* THUMBNAIL_H */
