@@ -25,7 +25,7 @@ usage()
 	                    options; mitigations and copying as with --icount
 	  --smp CPUS        processors (2)
 	  --mem SIZE        memory (1G)
-	  --timeout SECONDS for the whole run (900; debug, kcsan, coverage 5400)
+	  --timeout SECONDS for the whole run (1800; debug, kcsan, coverage 5400)
 	  --append WORDS    more for the kernel's command line; NAME=VALUE is in the
 	                    environment of the programs
 
@@ -82,7 +82,7 @@ debug|kcsan|coverage)
 	# first error: kasan_multi_shot.
 	smp=$smp,sockets=$smp
 	# These kernels are slow: run fewer random operations.
-	append="SLOTPOOL_OPERATIONS=50000 PROGRAM_TIMEOUT=1800 $append"
+	append="SLOTPOOL_OPERATIONS=16000 PROGRAM_TIMEOUT=1800 $append"
 	append="tsc=reliable kasan_multi_shot page_poison=1 log_buf_len=4M $append"
 	# KCSAN delays an access by this many microseconds. Under emulation the
 	# other processor may not run for as long.
@@ -91,7 +91,7 @@ debug|kcsan|coverage)
 	append="slub_debug=A,radix_tree_node $append"
 	;;
 esac
-: "${timeout:=900}"
+: "${timeout:=1800}"
 
 vmlinux=$cache/linux-$kernel/vmlinux
 modules=${modules:-$build/$kernel}
