@@ -148,7 +148,7 @@ uninstall:
 CHECK_SERIES := $(or $(KERNEL),$(SERIES))
 EXAMPLES := $(basename $(notdir $(wildcard userspace/examples/*.c userspace/examples/*.cc)))
 GUEST_TOOLS := slotpoolctl $(EXAMPLES)
-ALL_TESTS := $(basename $(notdir $(wildcard selftests/*.c selftests/*.sh)))
+ALL_TESTS := $(basename $(notdir $(wildcard $(addprefix selftests/,*.c library/*.c oracle/*.c *.sh))))
 # These need fault injection, which stock kernels lack.
 DEBUG_TESTS := fail_nth
 # These need neither the module nor a virtual machine.
@@ -425,10 +425,12 @@ style-uapi:
 		userspace/include/slotpool.h
 	@CC=$(CC) selftests/syzlang/check.sh
 
+HARNESS_FILES = $(wildcard $(addprefix selftests/,*.c lib/*.h library/*.[ch] oracle/*.[ch]))
+
 # clang-format misreads the macros of the kernel's test harness.
 style-clang-format:
 	@echo "  clang-format"
-	@clang-format --dry-run -Werror $(filter-out $(wildcard selftests/*.[ch]),$(USER_FILES))
+	@clang-format --dry-run -Werror $(filter-out $(HARNESS_FILES),$(USER_FILES))
 
 style-cppcheck:
 	@echo "  cppcheck"

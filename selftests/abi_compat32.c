@@ -5,15 +5,16 @@
  */
 #define _FILE_OFFSET_BITS 64
 
-#include "pool.h"
-#include "abi_layout.h"
-#include "kselftest_harness.h"
+#include "lib/abi_layout.h"
+#include "lib/access.h"
+#include "lib/device.h"
+#include "lib/harness.h"
 
 _Static_assert(sizeof(void *) == 4, "not a 32-bit program");
 
-#define PAGE 4096ULL
 #define SLOT_SIZE (16 * PAGE)
-#define SLOT_STRIDE (256 * PAGE)
+/* Offsets in the file are above 4 GiB, and long has 32 bits. */
+#define SLOT_STRIDE (256ULL * PAGE)
 #define NR_SLOTS 100000
 /* Begins where 32 bits don't reach */
 #define HIGH_SLOT (NR_SLOTS - 1)
@@ -26,15 +27,15 @@ FIXTURE(compat32)
 
 FIXTURE_SETUP(compat32)
 {
-	ASSERT_EQ(0, pool_load("nr_slots=100000 slot_size=64K slot_stride=1M reserve_pages=64"));
-	self->fd = pool_open();
+	ASSERT_EQ(0, load_pool("nr_slots=100000 slot_size=64K slot_stride=1M reserve_pages=64"));
+	self->fd = open_pool();
 	ASSERT_GE(self->fd, 0);
 }
 
 FIXTURE_TEARDOWN(compat32)
 {
 	EXPECT_EQ(0, close(self->fd));
-	EXPECT_EQ(0, pool_unload());
+	EXPECT_EQ(0, unload_pool());
 }
 
 static int alloc_high_slot(int fd, struct slotpool_alloc_args *alloc)
@@ -45,12 +46,12 @@ static int alloc_high_slot(int fd, struct slotpool_alloc_args *alloc)
 		.key = HIGH_KEY,
 		.limit = 8 * PAGE,
 	};
-	return pool_call(fd, SLOTPOOL_ALLOC, alloc);
+	return call_command(fd, SLOTPOOL_ALLOC, alloc);
 }
 
 TEST_F(compat32, reads_what_the_pool_is_like)
 {
-	struct slotpool_info_args info = pool_info(self->fd);
+	struct slotpool_info_args info = call_info(self->fd);
 
 	EXPECT_EQ(sizeof(info), info.size);
 	EXPECT_EQ(SLOTPOOL_FEATURE_OVERCOMMIT | SLOTPOOL_FEATURE_DIRTY_BITS, info.features);
@@ -79,18 +80,18 @@ TEST_F(compat32, takes_a_slot_through_its_life)
 	map = mmap(NULL, SLOT_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, self->fd,
 		   (off_t)alloc.offset);
 	ASSERT_NE(MAP_FAILED, map);
-	EXPECT_TRUE(pool_all_bytes(map, 8 * PAGE, 0));
+	EXPECT_TRUE(all_bytes(map, 8 * PAGE, 0));
 	memset(map, 'w', 2 * PAGE);
-	EXPECT_TRUE(pool_all_bytes(map, 2 * PAGE, 'w'));
-	EXPECT_FALSE(pool_can_read(map + 8 * PAGE));
-	EXPECT_FALSE(pool_can_write(map + 8 * PAGE));
+	EXPECT_TRUE(all_bytes(map, 2 * PAGE, 'w'));
+	EXPECT_FALSE(can_read(map + 8 * PAGE));
+	EXPECT_FALSE(can_write(map + 8 * PAGE));
 
-	EXPECT_EQ(8 * PAGE, pool_resize(self->fd, HIGH_SLOT, 0, 16 * PAGE));
-	EXPECT_TRUE(pool_can_write(map + 15 * PAGE));
-	EXPECT_EQ(16 * PAGE, pool_resize(self->fd, HIGH_SLOT, SLOTPOOL_RESIZE_GROW_ONLY, PAGE));
-	EXPECT_TRUE(pool_can_write(map + 15 * PAGE));
+	EXPECT_EQ(8 * PAGE, call_resize(self->fd, HIGH_SLOT, 0, 16 * PAGE));
+	EXPECT_TRUE(can_write(map + 15 * PAGE));
+	EXPECT_EQ(16 * PAGE, call_resize(self->fd, HIGH_SLOT, SLOTPOOL_RESIZE_GROW_ONLY, PAGE));
+	EXPECT_TRUE(can_write(map + 15 * PAGE));
 
-	ASSERT_EQ(0, pool_call(self->fd, SLOTPOOL_LIST, &list));
+	ASSERT_EQ(0, call_command(self->fd, SLOTPOOL_LIST, &list));
 	EXPECT_EQ(1, list.nr_entries);
 	EXPECT_EQ(HIGH_SLOT, entry.slot);
 	EXPECT_EQ(SLOTPOOL_LIST_KEY, entry.flags);
@@ -100,14 +101,14 @@ TEST_F(compat32, takes_a_slot_through_its_life)
 	EXPECT_EQ(3 * PAGE, entry.held);
 
 	/* The third page is above the limit that a reset goes back to. */
-	EXPECT_EQ(2 * PAGE, pool_reset(self->fd, HIGH_SLOT));
-	EXPECT_TRUE(pool_all_bytes(map, 8 * PAGE, 0));
-	EXPECT_FALSE(pool_can_read(map + 8 * PAGE));
+	EXPECT_EQ(2 * PAGE, call_reset(self->fd, HIGH_SLOT));
+	EXPECT_TRUE(all_bytes(map, 8 * PAGE, 0));
+	EXPECT_FALSE(can_read(map + 8 * PAGE));
 
-	EXPECT_EQ(2 * PAGE, pool_free(self->fd, HIGH_SLOT));
-	EXPECT_FALSE(pool_can_read(map + 8 * PAGE));
+	EXPECT_EQ(2 * PAGE, call_free(self->fd, HIGH_SLOT));
+	EXPECT_FALSE(can_read(map + 8 * PAGE));
 
-	stat = pool_stat(self->fd);
+	stat = call_stat(self->fd);
 	EXPECT_EQ(0, stat.used_slots);
 	EXPECT_EQ(1, stat.warm_slots);
 	EXPECT_EQ(NR_SLOTS - 1, stat.cold_slots);
@@ -120,12 +121,12 @@ TEST_F(compat32, takes_a_slot_through_its_life)
 
 	ASSERT_EQ(0, alloc_high_slot(self->fd, &alloc));
 	EXPECT_EQ(SLOTPOOL_PLACED_AFFINE, alloc.placement);
-	EXPECT_TRUE(pool_all_bytes(map, 8 * PAGE, 0));
-	EXPECT_EQ(2 * PAGE, pool_free(self->fd, HIGH_SLOT));
+	EXPECT_TRUE(all_bytes(map, 8 * PAGE, 0));
+	EXPECT_EQ(2 * PAGE, call_free(self->fd, HIGH_SLOT));
 
-	EXPECT_EQ(0, pool_purge(self->fd, SLOTPOOL_PURGE_KEY, (uint32_t)HIGH_KEY, 0));
-	EXPECT_EQ(1, pool_purge(self->fd, SLOTPOOL_PURGE_KEY, HIGH_KEY, 0));
-	stat = pool_stat(self->fd);
+	EXPECT_EQ(0, call_purge(self->fd, SLOTPOOL_PURGE_KEY, (uint32_t)HIGH_KEY, 0));
+	EXPECT_EQ(1, call_purge(self->fd, SLOTPOOL_PURGE_KEY, HIGH_KEY, 0));
+	stat = call_stat(self->fd);
 	EXPECT_EQ(NR_SLOTS, stat.cold_slots);
 	EXPECT_EQ(0, stat.held_pages);
 	EXPECT_EQ(0, munmap(map, SLOT_SIZE));
@@ -141,9 +142,9 @@ TEST_F(compat32, gives_memory_back_when_asked)
 		   (off_t)alloc.offset);
 	ASSERT_NE(MAP_FAILED, map);
 	map[0] = 'w';
-	EXPECT_EQ(0, pool_free_flags(self->fd, HIGH_SLOT, SLOTPOOL_FREE_DECOMMIT));
-	EXPECT_EQ(0, pool_stat(self->fd).held_pages);
-	EXPECT_EQ(0, pool_free_flags(self->fd, HIGH_SLOT, SLOTPOOL_FREE_IF_OWNED));
+	EXPECT_EQ(0, call_free_flags(self->fd, HIGH_SLOT, SLOTPOOL_FREE_DECOMMIT));
+	EXPECT_EQ(0, call_stat(self->fd).held_pages);
+	EXPECT_EQ(0, call_free_flags(self->fd, HIGH_SLOT, SLOTPOOL_FREE_IF_OWNED));
 	EXPECT_EQ(0, munmap(map, SLOT_SIZE));
 }
 
@@ -155,9 +156,9 @@ TEST_F(compat32, makes_and_shares_images)
 		.length = sizeof(text),
 		.address = (uintptr_t)text,
 	};
-	int image = pool_image_of_memory(self->fd, 12 * PAGE, &range, 1);
-	int file = pool_export(self->fd, image);
-	int slot = pool_alloc_image(self->fd, image);
+	int image = call_image_memory(self->fd, 12 * PAGE, &range, 1);
+	int file = call_export(self->fd, image);
+	int slot = call_alloc_image(self->fd, image);
 	char *map;
 
 	ASSERT_GE(slot, 0);
@@ -165,13 +166,13 @@ TEST_F(compat32, makes_and_shares_images)
 		   (off_t)(slot * SLOT_STRIDE));
 	ASSERT_NE(MAP_FAILED, map);
 	EXPECT_STREQ(text, map + range.offset);
-	EXPECT_FALSE(pool_can_read(map + 12 * PAGE));
-	EXPECT_EQ(image, pool_import(self->fd, file));
-	EXPECT_EQ(0, pool_release(self->fd, image));
+	EXPECT_FALSE(can_read(map + 12 * PAGE));
+	EXPECT_EQ(image, call_import(self->fd, file));
+	EXPECT_EQ(0, call_release(self->fd, image));
 	map[0] = 'x';
-	EXPECT_GT(pool_snapshot(self->fd, slot), 0);
-	EXPECT_EQ(PAGE, pool_free(self->fd, slot));
-	EXPECT_EQ(1, pool_release(self->fd, image));
+	EXPECT_GT(call_image_slot(self->fd, slot), 0);
+	EXPECT_EQ(PAGE, call_free(self->fd, slot));
+	EXPECT_EQ(1, call_release(self->fd, image));
 	EXPECT_EQ(0, close(file));
 	EXPECT_EQ(0, munmap(map, SLOT_SIZE));
 }
@@ -181,24 +182,24 @@ TEST_F(compat32, gets_the_same_errors)
 	struct slotpool_list_args list = { .entries = 1ULL << 32, .nr_entries = 1 };
 	struct slotpool_info_args info = { .size = sizeof(info) - 4 };
 	struct slotpool_alloc_args alloc;
-	int slot = pool_alloc_any(self->fd);
+	int slot = call_alloc_any(self->fd);
 
 	ASSERT_GE(slot, 0);
-	EXPECT_EQ(-EBUSY, pool_alloc_exact(self->fd, slot));
-	EXPECT_EQ(-EINVAL, pool_alloc_exact(self->fd, NR_SLOTS));
-	EXPECT_EQ(-EINVAL, pool_alloc_limit(self->fd, SLOT_SIZE + PAGE));
+	EXPECT_EQ(-EBUSY, call_alloc_exact(self->fd, slot));
+	EXPECT_EQ(-EINVAL, call_alloc_exact(self->fd, NR_SLOTS));
+	EXPECT_EQ(-EINVAL, call_alloc_limit(self->fd, SLOT_SIZE + PAGE));
 	/* Valid if only the lower half is looked at */
-	EXPECT_EQ(-EINVAL, pool_alloc_limit(self->fd, (1ULL << 32) + PAGE));
-	EXPECT_EQ(-EINVAL, pool_resize(self->fd, slot, 0, (1ULL << 32) + PAGE));
-	EXPECT_EQ(-EINVAL, pool_alloc(self->fd, (struct slotpool_alloc_args){ .key = 1ULL << 32 }));
-	EXPECT_EQ(-EOPNOTSUPP, pool_alloc(self->fd, (struct slotpool_alloc_args){
+	EXPECT_EQ(-EINVAL, call_alloc_limit(self->fd, (1ULL << 32) + PAGE));
+	EXPECT_EQ(-EINVAL, call_resize(self->fd, slot, 0, (1ULL << 32) + PAGE));
+	EXPECT_EQ(-EINVAL, call_alloc(self->fd, (struct slotpool_alloc_args){ .key = 1ULL << 32 }));
+	EXPECT_EQ(-EOPNOTSUPP, call_alloc(self->fd, (struct slotpool_alloc_args){
 							    .flags = SLOTPOOL_ALLOC_COMMIT,
 							    .commit = PAGE }));
-	EXPECT_EQ(-ENOENT, pool_reset(self->fd, HIGH_SLOT));
-	EXPECT_EQ(-ENOENT, pool_free(self->fd, HIGH_SLOT));
-	EXPECT_EQ(-ENOENT, pool_resize(self->fd, HIGH_SLOT, 0, PAGE));
-	EXPECT_EQ(-ENOENT, pool_purge(self->fd, SLOTPOOL_PURGE_SLOT, 0, slot));
-	EXPECT_EQ(-EINVAL, pool_purge(self->fd, 8, 0, 0));
+	EXPECT_EQ(-ENOENT, call_reset(self->fd, HIGH_SLOT));
+	EXPECT_EQ(-ENOENT, call_free(self->fd, HIGH_SLOT));
+	EXPECT_EQ(-ENOENT, call_resize(self->fd, HIGH_SLOT, 0, PAGE));
+	EXPECT_EQ(-ENOENT, call_purge(self->fd, SLOTPOOL_PURGE_SLOT, 0, slot));
+	EXPECT_EQ(-EINVAL, call_purge(self->fd, 8, 0, 0));
 
 	ASSERT_EQ(-1, ioctl(self->fd, SLOTPOOL_INFO, &info));
 	EXPECT_EQ(EINVAL, errno);
@@ -208,7 +209,7 @@ TEST_F(compat32, gets_the_same_errors)
 	EXPECT_EQ(EFAULT, errno);
 	ASSERT_EQ(-1, ioctl(self->fd, SLOTPOOL_SEAL + 1, &info));
 	EXPECT_EQ(ENOTTY, errno);
-	EXPECT_EQ(-EFAULT, pool_call(self->fd, SLOTPOOL_LIST, &list));
+	EXPECT_EQ(-EFAULT, call_command(self->fd, SLOTPOOL_LIST, &list));
 
 	ASSERT_EQ(MAP_FAILED, mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, self->fd, 0));
 	EXPECT_EQ(EINVAL, errno);
@@ -217,8 +218,8 @@ TEST_F(compat32, gets_the_same_errors)
 	EXPECT_EQ(EINVAL, errno);
 
 	ASSERT_EQ(0, alloc_high_slot(self->fd, &alloc));
-	EXPECT_EQ(-EBUSY, pool_call(self->fd, SLOTPOOL_ALLOC, &alloc));
-	EXPECT_EQ(2, pool_stat(self->fd).used_slots);
+	EXPECT_EQ(-EBUSY, call_command(self->fd, SLOTPOOL_ALLOC, &alloc));
+	EXPECT_EQ(2, call_stat(self->fd).used_slots);
 }
 
 TEST_HARNESS_MAIN

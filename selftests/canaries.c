@@ -4,11 +4,10 @@
  * tenant fills slots with a canary and gives them up in one of the ways there
  * are; the next one gets the same slots and compares all of each.
  */
-#include "pool.h"
-#include "segv.h"
-#include "kselftest_harness.h"
+#include "lib/access.h"
+#include "lib/device.h"
+#include "lib/harness.h"
 
-#define PAGE 4096L
 #define SLOTS 4
 #define SLOT (32 * PAGE)
 #define STRIDE (2 * SLOT)
@@ -87,10 +86,10 @@ FIXTURE_VARIANT_ADD(canaries, close)
 
 FIXTURE_SETUP(canaries)
 {
-	ASSERT_EQ(0, pool_load(variant->parameters));
-	self->fd = pool_open();
+	ASSERT_EQ(0, load_pool(variant->parameters));
+	self->fd = open_pool();
 	ASSERT_GE(self->fd, 0);
-	self->base = pool_map(self->fd, 0, SLOTS);
+	self->base = map_slots(self->fd, 0, SLOTS);
 	ASSERT_NE(MAP_FAILED, self->base);
 }
 
@@ -98,7 +97,7 @@ FIXTURE_TEARDOWN(canaries)
 {
 	EXPECT_EQ(0, munmap(self->base, SLOTS * STRIDE));
 	EXPECT_EQ(0, close(self->fd));
-	EXPECT_EQ(0, pool_unload());
+	EXPECT_EQ(0, unload_pool());
 }
 
 /*
@@ -111,8 +110,8 @@ static bool all_zeros(int fd, char *base, uint64_t key)
 	long page;
 
 	for (i = 0; i < SLOTS; i++) {
-		slot = pool_alloc_key(fd, key);
-		if (slot < 0 || !pool_all_bytes(base + slot * STRIDE, SLOT, 0))
+		slot = call_alloc_key(fd, key);
+		if (slot < 0 || !all_bytes(base + slot * STRIDE, SLOT, 0))
 			return false;
 	}
 	for (i = 0; i < SLOTS; i++) {
@@ -121,7 +120,7 @@ static bool all_zeros(int fd, char *base, uint64_t key)
 
 			start[page / PAGE] = 'w';
 			start[page / PAGE] = 0;
-			if (!pool_all_bytes(start, PAGE, 0))
+			if (!all_bytes(start, PAGE, 0))
 				return false;
 		}
 	}
@@ -133,13 +132,13 @@ static bool give_up(int fd, enum give_up how, int slot)
 	switch (how) {
 	case GIVE_UP_FREE:
 	case GIVE_UP_PURGE:
-		return pool_free(fd, slot) >= 0;
+		return call_free(fd, slot) >= 0;
 	case GIVE_UP_DECOMMIT:
-		return pool_free_flags(fd, slot, SLOTPOOL_FREE_DECOMMIT) == 0;
+		return call_free_flags(fd, slot, SLOTPOOL_FREE_DECOMMIT) == 0;
 	case GIVE_UP_RESET:
-		return pool_reset(fd, slot) >= 0 && pool_free(fd, slot) >= 0;
+		return call_reset(fd, slot) >= 0 && call_free(fd, slot) >= 0;
 	case GIVE_UP_SHRINK:
-		return pool_resize(fd, slot, 0, PAGE) == SLOT && pool_free(fd, slot) >= 0;
+		return call_resize(fd, slot, 0, PAGE) == SLOT && call_free(fd, slot) >= 0;
 	case GIVE_UP_CLOSE:
 		return true;
 	}
@@ -152,7 +151,7 @@ static bool live_and_give_up(int fd, char *base, enum give_up how, uint64_t key)
 	int i;
 
 	for (i = 0; i < SLOTS; i++) {
-		if (pool_alloc_key(fd, key) < 0)
+		if (call_alloc_key(fd, key) < 0)
 			return false;
 	}
 	for (i = 0; i < SLOTS; i++)
@@ -161,7 +160,7 @@ static bool live_and_give_up(int fd, char *base, enum give_up how, uint64_t key)
 		if (!give_up(fd, how, i))
 			return false;
 	}
-	return how != GIVE_UP_PURGE || pool_purge(fd, SLOTPOOL_PURGE_KEY, key, 0) == SLOTS;
+	return how != GIVE_UP_PURGE || call_purge(fd, SLOTPOOL_PURGE_KEY, key, 0) == SLOTS;
 }
 
 TEST_F(canaries, no_byte_passes_to_another_process)
@@ -172,8 +171,8 @@ TEST_F(canaries, no_byte_passes_to_another_process)
 	child = fork();
 	ASSERT_GE(child, 0);
 	if (!child) {
-		int fd = pool_open();
-		char *base = pool_map(fd, 0, SLOTS);
+		int fd = open_pool();
+		char *base = map_slots(fd, 0, SLOTS);
 
 		_exit(base == MAP_FAILED || !live_and_give_up(fd, base, variant->give_up, 1));
 	}
@@ -184,8 +183,8 @@ TEST_F(canaries, no_byte_passes_to_another_process)
 
 TEST_F(canaries, no_byte_passes_to_another_client_while_both_live)
 {
-	int fd = pool_open();
-	char *base = pool_map(fd, 0, SLOTS);
+	int fd = open_pool();
+	char *base = map_slots(fd, 0, SLOTS);
 	int i;
 
 	ASSERT_NE(MAP_FAILED, base);
@@ -201,9 +200,9 @@ TEST_F(canaries, no_byte_passes_to_another_client_while_both_live)
 	/* Nor does one pass back through what is still mapped there. */
 	for (i = 0; i < SLOTS; i++) {
 		memset(self->base + i * STRIDE, 's', SLOT);
-		ASSERT_EQ(SIGSEGV, segv_read(base + i * STRIDE));
-		ASSERT_EQ(SIGSEGV, segv_write(base + i * STRIDE + SLOT - 1));
-		ASSERT_TRUE(pool_all_bytes(self->base + i * STRIDE, SLOT, 's'));
+		ASSERT_EQ(SIGSEGV, access_read(base + i * STRIDE));
+		ASSERT_EQ(SIGSEGV, access_write(base + i * STRIDE + SLOT - 1));
+		ASSERT_TRUE(all_bytes(self->base + i * STRIDE, SLOT, 's'));
 	}
 	ASSERT_EQ(0, munmap(base, SLOTS * STRIDE));
 	ASSERT_EQ(0, close(fd));

@@ -3,15 +3,15 @@
  * Bad input: each has its error, changes nothing, and leaves no trace in the
  * kernel's log.
  */
-#include "pool.h"
-#include "abi_layout.h"
-#include "argument.h"
-#include "kselftest_harness.h"
+#include "lib/abi_layout.h"
+#include "lib/argument.h"
+#include "lib/device.h"
+#include "lib/harness.h"
+#include "lib/kernel_log.h"
 
 #include <stddef.h>
 #include <sys/statvfs.h>
 
-#define PAGE 4096ULL
 #define SLOT_SIZE (64 * PAGE)
 #define SLOT_STRIDE (128 * PAGE)
 #define GEOMETRY "nr_slots=8 nr_shards=1 slot_size=256K slot_stride=512K "
@@ -57,7 +57,7 @@ static void take_snapshot(const struct scene *scene, struct snapshot *snapshot)
 	int i;
 
 	memset(snapshot, 0, sizeof(*snapshot));
-	snapshot->info = pool_info(scene->fds[0]);
+	snapshot->info = call_info(scene->fds[0]);
 	for (i = 0; i < 2; i++) {
 		struct slotpool_list_args list = {
 			.entries = (uintptr_t)snapshot->owned[i],
@@ -65,10 +65,10 @@ static void take_snapshot(const struct scene *scene, struct snapshot *snapshot)
 		};
 		struct slotpool_seal_args seal = { .commands = ~0ULL };
 
-		snapshot->stat[i] = pool_stat(scene->fds[i]);
-		if (pool_call(scene->fds[i], SLOTPOOL_LIST, &list))
+		snapshot->stat[i] = call_stat(scene->fds[i]);
+		if (call_command(scene->fds[i], SLOTPOOL_LIST, &list))
 			perror("SLOTPOOL_LIST");
-		if (pool_call(scene->fds[i], SLOTPOOL_SEAL, &seal))
+		if (call_command(scene->fds[i], SLOTPOOL_SEAL, &seal))
 			perror("SLOTPOOL_SEAL");
 		snapshot->commands[i] = seal.commands;
 	}
@@ -110,8 +110,8 @@ static void begin(struct __test_metadata *_metadata, struct scene *scene, const 
 	int i;
 
 	/* A test that failed can have kept it busy. */
-	pool_unload();
-	ASSERT_EQ(0, pool_load(parameters));
+	unload_pool();
+	ASSERT_EQ(0, load_pool(parameters));
 	for (i = 0; i < 2; i++) {
 		struct slotpool_alloc_args alloc = {
 			.flags = SLOTPOOL_ALLOC_EXACT | SLOTPOOL_ALLOC_LIMIT | SLOTPOOL_ALLOC_KEY,
@@ -120,22 +120,22 @@ static void begin(struct __test_metadata *_metadata, struct scene *scene, const 
 		};
 		char *map;
 
-		scene->fds[i] = pool_open();
+		scene->fds[i] = open_pool();
 		ASSERT_GE(scene->fds[i], 0);
 		alloc.slot = used[i];
-		ASSERT_EQ(used[i], pool_alloc(scene->fds[i], alloc));
+		ASSERT_EQ(used[i], call_alloc(scene->fds[i], alloc));
 		alloc.slot = warm[i];
-		ASSERT_EQ(warm[i], pool_alloc(scene->fds[i], alloc));
+		ASSERT_EQ(warm[i], call_alloc(scene->fds[i], alloc));
 
-		map = pool_map(scene->fds[i], 0, NR_SLOTS);
+		map = map_slots(scene->fds[i], 0, NR_SLOTS);
 		ASSERT_NE(MAP_FAILED, map);
 		map[used[i] * SLOT_STRIDE] = 'u';
 		map[warm[i] * SLOT_STRIDE] = 'w';
-		ASSERT_EQ(PAGE, pool_free(scene->fds[i], warm[i]));
+		ASSERT_EQ(PAGE, call_free(scene->fds[i], warm[i]));
 		ASSERT_EQ(0, munmap(map, NR_SLOTS * SLOT_STRIDE));
 	}
-	ASSERT_EQ(IMAGE, pool_image_of_memory(scene->fds[0], PAGE, NULL, 0));
-	scene->log = pool_log_open();
+	ASSERT_EQ(IMAGE, call_image_memory(scene->fds[0], PAGE, NULL, 0));
+	scene->log = open_log();
 	ASSERT_GE(scene->log, 0);
 	remember(scene);
 }
@@ -145,13 +145,13 @@ static void end(struct __test_metadata *_metadata, struct scene *scene)
 	char message[8192];
 
 	EXPECT_TRUE(nothing_changed(scene));
-	EXPECT_FALSE(pool_log_next(scene->log, message, sizeof(message))) {
+	EXPECT_FALSE(next_log_message(scene->log, message, sizeof(message))) {
 		TH_LOG("logged: %s", message);
 	}
 	EXPECT_EQ(0, close(scene->log));
 	EXPECT_EQ(0, close(scene->fds[0]));
 	EXPECT_EQ(0, close(scene->fds[1]));
-	EXPECT_EQ(0, pool_unload());
+	EXPECT_EQ(0, unload_pool());
 }
 
 /* Runs a command in another process; returns 0 or -errno. */
@@ -576,22 +576,22 @@ TEST_F(errors, fields_without_their_flag_are_refused)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(allocs); i++)
-		ASSERT_REFUSED(EINVAL, "ALLOC", pool_alloc(self->fd, allocs[i]));
-	ASSERT_REFUSED(EINVAL, "RESIZE", pool_call(self->fd, SLOTPOOL_RESIZE, &resize));
-	ASSERT_REFUSED(EINVAL, "PURGE key", pool_purge(self->fd, 0, WARM_KEY, 0));
-	ASSERT_REFUSED(EINVAL, "PURGE slot", pool_purge(self->fd, 0, 0, WARM));
+		ASSERT_REFUSED(EINVAL, "ALLOC", call_alloc(self->fd, allocs[i]));
+	ASSERT_REFUSED(EINVAL, "RESIZE", call_command(self->fd, SLOTPOOL_RESIZE, &resize));
+	ASSERT_REFUSED(EINVAL, "PURGE key", call_purge(self->fd, 0, WARM_KEY, 0));
+	ASSERT_REFUSED(EINVAL, "PURGE slot", call_purge(self->fd, 0, 0, WARM));
 	ASSERT_REFUSED(EINVAL, "PURGE slot and key",
-		       pool_purge(self->fd, SLOTPOOL_PURGE_SLOT, WARM_KEY, WARM));
+		       call_purge(self->fd, SLOTPOOL_PURGE_SLOT, WARM_KEY, WARM));
 	ASSERT_REFUSED(EINVAL, "PURGE key and slot",
-		       pool_purge(self->fd, SLOTPOOL_PURGE_KEY, WARM_KEY, WARM));
+		       call_purge(self->fd, SLOTPOOL_PURGE_KEY, WARM_KEY, WARM));
 }
 
 TEST_F(errors, purge_by_key_and_by_slot_at_once_is_refused)
 {
 	ASSERT_REFUSED(EINVAL, "both flags",
-		       pool_purge(self->fd, SLOTPOOL_PURGE_KEY | SLOTPOOL_PURGE_SLOT, 0, 0));
+		       call_purge(self->fd, SLOTPOOL_PURGE_KEY | SLOTPOOL_PURGE_SLOT, 0, 0));
 	ASSERT_REFUSED(EINVAL, "both flags and fields",
-		       pool_purge(self->fd, SLOTPOOL_PURGE_KEY | SLOTPOOL_PURGE_SLOT, WARM_KEY,
+		       call_purge(self->fd, SLOTPOOL_PURGE_KEY | SLOTPOOL_PURGE_SLOT, WARM_KEY,
 				  WARM));
 }
 
@@ -603,14 +603,14 @@ TEST_F(errors, slots_out_of_range_are_refused)
 	for (i = 0; i < ARRAY_SIZE(slots); i++) {
 		uint32_t slot = slots[i];
 
-		ASSERT_REFUSED(EINVAL, "ALLOC", pool_alloc_exact(self->fd, slot));
-		ASSERT_REFUSED(EINVAL, "RESET", pool_reset(self->fd, slot));
-		ASSERT_REFUSED(EINVAL, "FREE", pool_free(self->fd, slot));
+		ASSERT_REFUSED(EINVAL, "ALLOC", call_alloc_exact(self->fd, slot));
+		ASSERT_REFUSED(EINVAL, "RESET", call_reset(self->fd, slot));
+		ASSERT_REFUSED(EINVAL, "FREE", call_free(self->fd, slot));
 		ASSERT_REFUSED(EINVAL, "FREE if owned",
-			       pool_free_flags(self->fd, slot, SLOTPOOL_FREE_IF_OWNED));
-		ASSERT_REFUSED(EINVAL, "RESIZE", pool_resize(self->fd, slot, 0, PAGE));
+			       call_free_flags(self->fd, slot, SLOTPOOL_FREE_IF_OWNED));
+		ASSERT_REFUSED(EINVAL, "RESIZE", call_resize(self->fd, slot, 0, PAGE));
 		ASSERT_REFUSED(EINVAL, "PURGE",
-			       pool_purge(self->fd, SLOTPOOL_PURGE_SLOT, 0, slot));
+			       call_purge(self->fd, SLOTPOOL_PURGE_SLOT, 0, slot));
 	}
 }
 
@@ -622,13 +622,13 @@ TEST_F(errors, slots_that_the_client_does_not_own_are_refused)
 	for (i = 0; i < ARRAY_SIZE(slots); i++) {
 		uint32_t slot = slots[i];
 
-		ASSERT_REFUSED(ENOENT, "RESET", pool_reset(self->fd, slot));
-		ASSERT_REFUSED(ENOENT, "FREE", pool_free(self->fd, slot));
+		ASSERT_REFUSED(ENOENT, "RESET", call_reset(self->fd, slot));
+		ASSERT_REFUSED(ENOENT, "FREE", call_free(self->fd, slot));
 		ASSERT_REFUSED(ENOENT, "FREE and decommit",
-			       pool_free_flags(self->fd, slot, SLOTPOOL_FREE_DECOMMIT));
-		ASSERT_REFUSED(ENOENT, "RESIZE", pool_resize(self->fd, slot, 0, PAGE));
+			       call_free_flags(self->fd, slot, SLOTPOOL_FREE_DECOMMIT));
+		ASSERT_REFUSED(ENOENT, "RESIZE", call_resize(self->fd, slot, 0, PAGE));
 		ASSERT_REFUSED(ENOENT, "RESIZE if it grows",
-			       pool_resize(self->fd, slot, SLOTPOOL_RESIZE_GROW_ONLY, 0));
+			       call_resize(self->fd, slot, SLOTPOOL_RESIZE_GROW_ONLY, 0));
 	}
 }
 
@@ -639,23 +639,23 @@ TEST_F(errors, free_if_owned_leaves_slots_of_others_alone)
 
 	for (i = 0; i < ARRAY_SIZE(slots); i++) {
 		ASSERT_REFUSED(0, "FREE",
-			       pool_free_flags(self->fd, slots[i], SLOTPOOL_FREE_IF_OWNED));
+			       call_free_flags(self->fd, slots[i], SLOTPOOL_FREE_IF_OWNED));
 		ASSERT_REFUSED(0, "FREE and decommit",
-			       pool_free_flags(self->fd, slots[i],
+			       call_free_flags(self->fd, slots[i],
 					       SLOTPOOL_FREE_IF_OWNED | SLOTPOOL_FREE_DECOMMIT));
 	}
 }
 
 TEST_F(errors, a_slot_cannot_be_freed_twice)
 {
-	ASSERT_EQ(PAGE, pool_free(self->fd, OWNED));
+	ASSERT_EQ(PAGE, call_free(self->fd, OWNED));
 	remember(&self->scene);
-	ASSERT_REFUSED(ENOENT, "FREE", pool_free(self->fd, OWNED));
+	ASSERT_REFUSED(ENOENT, "FREE", call_free(self->fd, OWNED));
 	ASSERT_REFUSED(ENOENT, "FREE and decommit",
-		       pool_free_flags(self->fd, OWNED, SLOTPOOL_FREE_DECOMMIT));
+		       call_free_flags(self->fd, OWNED, SLOTPOOL_FREE_DECOMMIT));
 	ASSERT_REFUSED(0, "FREE if owned",
-		       pool_free_flags(self->fd, OWNED, SLOTPOOL_FREE_IF_OWNED));
-	ASSERT_REFUSED(ENOENT, "RESET", pool_reset(self->fd, OWNED));
+		       call_free_flags(self->fd, OWNED, SLOTPOOL_FREE_IF_OWNED));
+	ASSERT_REFUSED(ENOENT, "RESET", call_reset(self->fd, OWNED));
 }
 
 TEST_F(errors, purge_of_a_slot_that_is_not_the_clients_idle_one_is_refused)
@@ -665,15 +665,15 @@ TEST_F(errors, purge_of_a_slot_that_is_not_the_clients_idle_one_is_refused)
 
 	for (i = 0; i < ARRAY_SIZE(slots); i++)
 		ASSERT_REFUSED(ENOENT, "PURGE",
-			       pool_purge(self->fd, SLOTPOOL_PURGE_SLOT, 0, slots[i]));
+			       call_purge(self->fd, SLOTPOOL_PURGE_SLOT, 0, slots[i]));
 	ASSERT_REFUSED(0, "PURGE of an unknown key",
-		       pool_purge(self->fd, SLOTPOOL_PURGE_KEY, WARM_KEY + 1, 0));
+		       call_purge(self->fd, SLOTPOOL_PURGE_KEY, WARM_KEY + 1, 0));
 }
 
 TEST_F(errors, a_used_slot_cannot_be_allocated)
 {
-	ASSERT_REFUSED(EBUSY, "own", pool_alloc_exact(self->fd, OWNED));
-	ASSERT_REFUSED(EBUSY, "somebody else's", pool_alloc_exact(self->fd, FOREIGN));
+	ASSERT_REFUSED(EBUSY, "own", call_alloc_exact(self->fd, OWNED));
+	ASSERT_REFUSED(EBUSY, "somebody else's", call_alloc_exact(self->fd, FOREIGN));
 }
 
 TEST_F(errors, no_slot_is_allocated_when_all_are_used)
@@ -681,10 +681,10 @@ TEST_F(errors, no_slot_is_allocated_when_all_are_used)
 	int i;
 
 	for (i = 0; i < NR_SLOTS - 2; i++)
-		ASSERT_GE(pool_alloc_any(self->fd), 0);
+		ASSERT_GE(call_alloc_any(self->fd), 0);
 	remember(&self->scene);
-	ASSERT_REFUSED(ENOSPC, "any", pool_alloc_any(self->fd));
-	ASSERT_REFUSED(ENOSPC, "by key", pool_alloc_key(self->fd, WARM_KEY));
+	ASSERT_REFUSED(ENOSPC, "any", call_alloc_any(self->fd));
+	ASSERT_REFUSED(ENOSPC, "by key", call_alloc_key(self->fd, WARM_KEY));
 }
 
 TEST_F(errors, limits_that_cannot_be_are_refused)
@@ -696,10 +696,10 @@ TEST_F(errors, limits_that_cannot_be_are_refused)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(limits); i++) {
-		ASSERT_REFUSED(EINVAL, "ALLOC", pool_alloc_limit(self->fd, limits[i]));
-		ASSERT_REFUSED(EINVAL, "RESIZE", pool_resize(self->fd, OWNED, 0, limits[i]));
+		ASSERT_REFUSED(EINVAL, "ALLOC", call_alloc_limit(self->fd, limits[i]));
+		ASSERT_REFUSED(EINVAL, "RESIZE", call_resize(self->fd, OWNED, 0, limits[i]));
 		ASSERT_REFUSED(EINVAL, "RESIZE if it grows",
-			       pool_resize(self->fd, OWNED, SLOTPOOL_RESIZE_GROW_ONLY, limits[i]));
+			       call_resize(self->fd, OWNED, SLOTPOOL_RESIZE_GROW_ONLY, limits[i]));
 	}
 }
 
@@ -710,7 +710,7 @@ TEST_F(errors, bytes_to_keep_must_be_a_multiple_of_the_page_size)
 
 	for (i = 0; i < ARRAY_SIZE(keeps); i++)
 		ASSERT_REFUSED(EINVAL, "ALLOC",
-			       pool_alloc(self->fd, (struct slotpool_alloc_args){
+			       call_alloc(self->fd, (struct slotpool_alloc_args){
 							    .flags = SLOTPOOL_ALLOC_KEEP,
 							    .keep = keeps[i] }));
 }
@@ -725,8 +725,8 @@ TEST_F(errors, a_pool_that_overcommits_commits_to_nothing)
 		.commit = PAGE,
 	};
 
-	ASSERT_REFUSED(EOPNOTSUPP, "ALLOC", pool_alloc(self->fd, alloc));
-	ASSERT_REFUSED(EOPNOTSUPP, "RESIZE", pool_call(self->fd, SLOTPOOL_RESIZE, &resize));
+	ASSERT_REFUSED(EOPNOTSUPP, "ALLOC", call_alloc(self->fd, alloc));
+	ASSERT_REFUSED(EOPNOTSUPP, "RESIZE", call_command(self->fd, SLOTPOOL_RESIZE, &resize));
 }
 
 TEST_F(errors, a_list_that_cannot_be_written_is_refused)
@@ -760,7 +760,7 @@ TEST_F(errors, a_list_from_beyond_the_pool_is_empty)
 {
 	struct slotpool_list_args list = { .first = UINT32_MAX, .nr_entries = UINT32_MAX };
 
-	ASSERT_REFUSED(0, "LIST", pool_call(self->fd, SLOTPOOL_LIST, &list));
+	ASSERT_REFUSED(0, "LIST", call_command(self->fd, SLOTPOOL_LIST, &list));
 	ASSERT_EQ(0, list.nr_entries);
 	ASSERT_EQ(NR_SLOTS, list.first);
 }
@@ -857,7 +857,7 @@ TEST_F(errors, executable_mappings_are_refused)
 
 TEST_F(errors, mappings_cannot_become_executable)
 {
-	char *map = pool_map(self->fd, 0, NR_SLOTS);
+	char *map = map_slots(self->fd, 0, NR_SLOTS);
 
 	ASSERT_NE(MAP_FAILED, map);
 	ASSERT_REFUSED(EACCES, "whole",
@@ -916,30 +916,30 @@ TEST_F(errors, mappings_in_another_process_are_refused)
 
 TEST_F(errors, what_was_refused_does_not_bind_the_client)
 {
-	int fd = pool_open();
+	int fd = open_pool();
 
 	ASSERT_GE(fd, 0);
 	ASSERT_REFUSED(EINVAL, "private", try_map(fd, 0, PAGE, PROT_READ, MAP_PRIVATE));
 	ASSERT_REFUSED(exec_error(), "executable", try_map(fd, 0, PAGE, PROT_EXEC, MAP_SHARED));
-	ASSERT_REFUSED(EINVAL, "ALLOC", pool_alloc_limit(fd, 1));
-	ASSERT_REFUSED(EBUSY, "ALLOC of a used slot", pool_alloc_exact(fd, FOREIGN));
-	ASSERT_REFUSED(ENOENT, "FREE", pool_free(fd, FOREIGN));
+	ASSERT_REFUSED(EINVAL, "ALLOC", call_alloc_limit(fd, 1));
+	ASSERT_REFUSED(EBUSY, "ALLOC of a used slot", call_alloc_exact(fd, FOREIGN));
+	ASSERT_REFUSED(ENOENT, "FREE", call_free(fd, FOREIGN));
 	ASSERT_REFUSED(0, "map in a child", map_in_child(fd));
 	ASSERT_EQ(0, close(fd));
 }
 
 TEST_F(errors, a_closed_client_has_nothing)
 {
-	int fd = pool_open();
+	int fd = open_pool();
 	int copy;
 
 	ASSERT_GE(fd, 0);
 	copy = dup(fd);
 	ASSERT_GE(copy, 0);
 	ASSERT_EQ(0, close(fd));
-	ASSERT_REFUSED(EBADF, "closed", pool_alloc_any(fd));
+	ASSERT_REFUSED(EBADF, "closed", call_alloc_any(fd));
 	ASSERT_REFUSED(EBADF, "map", try_map(fd, 0, PAGE, PROT_READ, MAP_SHARED));
-	ASSERT_REFUSED(ENOENT, "still open", pool_free(copy, OWNED));
+	ASSERT_REFUSED(ENOENT, "still open", call_free(copy, OWNED));
 	ASSERT_EQ(0, close(copy));
 }
 
@@ -994,7 +994,7 @@ FIXTURE_TEARDOWN(commitment)
 /* Allocates a slot with a commitment of its own; returns it or -errno. */
 static int alloc_commit(int fd, uint64_t limit, uint64_t commit)
 {
-	return pool_alloc(fd, (struct slotpool_alloc_args){
+	return call_alloc(fd, (struct slotpool_alloc_args){
 				      .flags = SLOTPOOL_ALLOC_LIMIT | SLOTPOOL_ALLOC_COMMIT,
 				      .limit = limit,
 				      .commit = commit });
@@ -1009,7 +1009,7 @@ static int resize_commit(int fd, uint32_t slot, uint64_t limit, uint64_t commit)
 		.commit = commit,
 	};
 
-	return pool_call(fd, SLOTPOOL_RESIZE, &resize);
+	return call_command(fd, SLOTPOOL_RESIZE, &resize);
 }
 
 TEST_F(commitment, above_the_limit_or_no_multiple_of_the_page_size_is_refused)
@@ -1032,9 +1032,9 @@ TEST_F(commitment, that_can_never_be_is_refused)
 	uint64_t never = variant->never_pages * PAGE;
 
 	ASSERT_REFUSED(variant->error, "ALLOC", alloc_commit(self->fd, SLOT_SIZE, never));
-	ASSERT_REFUSED(variant->error, "ALLOC by limit", pool_alloc_limit(self->fd, never));
+	ASSERT_REFUSED(variant->error, "ALLOC by limit", call_alloc_limit(self->fd, never));
 	ASSERT_REFUSED(variant->error, "ALLOC by key",
-		       pool_alloc(self->fd, (struct slotpool_alloc_args){
+		       call_alloc(self->fd, (struct slotpool_alloc_args){
 						    .flags = SLOTPOOL_ALLOC_KEY |
 							     SLOTPOOL_ALLOC_LIMIT,
 						    .key = WARM_KEY,
@@ -1042,13 +1042,13 @@ TEST_F(commitment, that_can_never_be_is_refused)
 	ASSERT_REFUSED(variant->error, "RESIZE",
 		       resize_commit(self->fd, OWNED, SLOT_SIZE, never));
 	ASSERT_REFUSED(variant->error, "RESIZE by limit",
-		       pool_resize(self->fd, OWNED, 0, never));
+		       call_resize(self->fd, OWNED, 0, never));
 }
 
 static void purge_all(struct __test_metadata *_metadata, struct scene *scene)
 {
-	ASSERT_EQ(1, pool_purge(scene->fds[0], 0, 0, 0));
-	ASSERT_EQ(1, pool_purge(scene->fds[1], 0, 0, 0));
+	ASSERT_EQ(1, call_purge(scene->fds[0], 0, 0, 0));
+	ASSERT_EQ(1, call_purge(scene->fds[1], 0, 0, 0));
 	remember(scene);
 }
 
@@ -1056,7 +1056,7 @@ TEST_F(commitment, of_an_alloc_that_cannot_be_now_is_refused)
 {
 	purge_all(_metadata, &self->scene);
 	ASSERT_REFUSED(variant->error, "ALLOC",
-		       pool_alloc_limit(self->fd, variant->now_pages * PAGE));
+		       call_alloc_limit(self->fd, variant->now_pages * PAGE));
 }
 
 TEST_F(commitment, of_a_resize_that_cannot_be_now_is_refused)
@@ -1064,13 +1064,13 @@ TEST_F(commitment, of_a_resize_that_cannot_be_now_is_refused)
 	int slot;
 
 	/* Half of it is there. */
-	slot = pool_alloc_limit(self->fd, variant->now_pages / 2 * PAGE);
+	slot = call_alloc_limit(self->fd, variant->now_pages / 2 * PAGE);
 	ASSERT_GE(slot, 0);
 	purge_all(_metadata, &self->scene);
 	ASSERT_REFUSED(variant->error, "RESIZE",
-		       pool_resize(self->fd, slot, 0, variant->now_pages * PAGE));
+		       call_resize(self->fd, slot, 0, variant->now_pages * PAGE));
 	ASSERT_REFUSED(variant->error, "RESIZE if it grows",
-		       pool_resize(self->fd, slot, SLOTPOOL_RESIZE_GROW_ONLY,
+		       call_resize(self->fd, slot, SLOTPOOL_RESIZE_GROW_ONLY,
 				   variant->now_pages * PAGE));
 }
 
@@ -1082,9 +1082,9 @@ TEST_F(commitment, that_cannot_be_now_costs_nothing_but_idle_memory)
 	uint64_t idle;
 	int i;
 
-	ASSERT_EQ(-variant->error, pool_alloc_limit(self->fd, variant->now_pages * PAGE));
+	ASSERT_EQ(-variant->error, call_alloc_limit(self->fd, variant->now_pages * PAGE));
 	ASSERT_EQ(-variant->error,
-		  pool_resize(self->fd, OWNED, 0, (variant->now_pages + LIMIT_PAGES) * PAGE));
+		  call_resize(self->fd, OWNED, 0, (variant->now_pages + LIMIT_PAGES) * PAGE));
 
 	take_snapshot(&self->scene, &after);
 	idle = before->stat[0].warm_slots - after.stat[0].warm_slots;

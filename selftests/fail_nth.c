@@ -10,11 +10,11 @@
  */
 #include <stddef.h>
 
-#include "pool.h"
-#include "segv.h"
-#include "kselftest_harness.h"
+#include "lib/access.h"
+#include "lib/device.h"
+#include "lib/file.h"
+#include "lib/harness.h"
 
-#define PAGE 4096L
 #define SLOT (16 * PAGE)
 /* So that each slot has page tables of its own */
 #define STRIDE (2L << 20)
@@ -179,14 +179,14 @@ struct gauges {
 static struct gauges read_gauges(void)
 {
 	struct gauges gauges = { .next_fd = dup(STDOUT_FILENO) };
-	int fd = rig.fd >= 0 ? rig.fd : pool_open();
+	int fd = rig.fd >= 0 ? rig.fd : open_pool();
 	struct slotpool_stat_args stat;
 	size_t i;
 
 	close(gauges.next_fd);
 	if (fd < 0)
 		return gauges;
-	stat = pool_stat(fd);
+	stat = call_stat(fd);
 	if (fd != rig.fd)
 		close(fd);
 	for (i = 0; i < NR_GAUGES; i++)
@@ -452,12 +452,12 @@ static bool has_lived_on_image(void)
 
 static int alloc_zeros(void)
 {
-	return pool_alloc_exact(rig.fd, rig.slot);
+	return call_alloc_exact(rig.fd, rig.slot);
 }
 
 static int alloc_image(void)
 {
-	return pool_alloc(rig.fd, (struct slotpool_alloc_args){
+	return call_alloc(rig.fd, (struct slotpool_alloc_args){
 					  .flags = SLOTPOOL_ALLOC_EXACT | SLOTPOOL_ALLOC_IMAGE |
 						   SLOTPOOL_ALLOC_LIMIT,
 					  .slot = rig.slot,
@@ -468,13 +468,13 @@ static int alloc_image(void)
 
 static int image_of_file(void)
 {
-	rig.image = pool_image_of_file(rig.fd, IMAGE_LENGTH, rig.file);
+	rig.image = call_image_file(rig.fd, IMAGE_LENGTH, rig.file);
 	return rig.image;
 }
 
 static int image_of_sealed_file(void)
 {
-	rig.image = pool_image_of_file(rig.fd, IMAGE_LENGTH, rig.sealed);
+	rig.image = call_image_file(rig.fd, IMAGE_LENGTH, rig.sealed);
 	return rig.image;
 }
 
@@ -489,7 +489,7 @@ static int image_of_memory(void)
 		},
 	};
 
-	rig.image = pool_image_of_memory(rig.fd, IMAGE_LENGTH, ranges, 2);
+	rig.image = call_image_memory(rig.fd, IMAGE_LENGTH, ranges, 2);
 	return rig.image;
 }
 
@@ -521,7 +521,7 @@ static void prepare_sealed_slot(void)
 static void prepare_read_zeros(void)
 {
 	prepare_zeros();
-	segv_read(slot_memory() + WRITTEN);
+	access_read(slot_memory() + WRITTEN);
 }
 
 static void prepare_lived_zeros(void)
@@ -545,14 +545,14 @@ static void prepare_lived_sealed(void)
 static void prepare_warm_image(void)
 {
 	prepare_lived_image();
-	pool_free(rig.fd, rig.slot);
+	call_free(rig.fd, rig.slot);
 }
 
 /* An image that knows what its instances write, in a slot that was never used. */
 static void prepare_learnt_image(void)
 {
 	prepare_lived_image();
-	pool_free_flags(rig.fd, rig.slot, SLOTPOOL_FREE_DECOMMIT);
+	call_free_flags(rig.fd, rig.slot, SLOTPOOL_FREE_DECOMMIT);
 	unmap();
 	rig.slot++;
 	alloc_image();
@@ -563,7 +563,7 @@ static void prepare_learnt_image(void)
 static void prepare_idle_memory(void)
 {
 	prepare_lived_zeros();
-	pool_free(rig.fd, rig.slot);
+	call_free(rig.fd, rig.slot);
 	unmap();
 	rig.slot++;
 	prepare_zeros();
@@ -571,7 +571,7 @@ static void prepare_idle_memory(void)
 
 static void undo_image(void)
 {
-	pool_release(rig.fd, rig.image);
+	call_release(rig.fd, rig.image);
 }
 
 /* Whether the slot is in use, warm or cold */
@@ -579,8 +579,8 @@ static void undo_zeros(void)
 {
 	if (rig.base != MAP_FAILED)
 		unmap();
-	pool_free_flags(rig.fd, rig.slot, SLOTPOOL_FREE_DECOMMIT | SLOTPOOL_FREE_IF_OWNED);
-	pool_purge(rig.fd, 0, 0, 0);
+	call_free_flags(rig.fd, rig.slot, SLOTPOOL_FREE_DECOMMIT | SLOTPOOL_FREE_IF_OWNED);
+	call_purge(rig.fd, 0, 0, 0);
 	rig.slot++;
 }
 
@@ -594,7 +594,7 @@ static void undo_image_slot(void)
 
 static int reset(void)
 {
-	return (int)pool_reset(rig.fd, rig.slot);
+	return (int)call_reset(rig.fd, rig.slot);
 }
 
 /* So often that one of them looks at what was written. */
@@ -609,42 +609,42 @@ static int reset_often(void)
 
 static int free_warm(void)
 {
-	return (int)pool_free(rig.fd, rig.slot);
+	return (int)call_free(rig.fd, rig.slot);
 }
 
 static int free_cold(void)
 {
-	return (int)pool_free_flags(rig.fd, rig.slot, SLOTPOOL_FREE_DECOMMIT);
+	return (int)call_free_flags(rig.fd, rig.slot, SLOTPOOL_FREE_DECOMMIT);
 }
 
 static int purge(void)
 {
-	return pool_purge(rig.fd, SLOTPOOL_PURGE_SLOT, 0, rig.slot);
+	return call_purge(rig.fd, SLOTPOOL_PURGE_SLOT, 0, rig.slot);
 }
 
 /* Back and forth, over pages that were written */
 static int resize(void)
 {
-	int64_t err = pool_resize(rig.fd, rig.slot, 0, 4 * PAGE);
+	int64_t err = call_resize(rig.fd, rig.slot, 0, 4 * PAGE);
 
-	return err < 0 ? (int)err : (int)pool_resize(rig.fd, rig.slot, 0, SLOT);
+	return err < 0 ? (int)err : (int)call_resize(rig.fd, rig.slot, 0, SLOT);
 }
 
 static int snapshot(void)
 {
-	rig.got = pool_snapshot(rig.fd, rig.slot);
+	rig.got = call_image_slot(rig.fd, rig.slot);
 	return rig.got;
 }
 
 static void undo_snapshot(void)
 {
-	pool_release(rig.fd, rig.got);
+	call_release(rig.fd, rig.got);
 	undo_zeros();
 }
 
 static void undo_image_snapshot(void)
 {
-	pool_release(rig.fd, rig.got);
+	call_release(rig.fd, rig.got);
 	undo_image_slot();
 }
 
@@ -652,7 +652,7 @@ static void undo_image_snapshot(void)
 
 static int export(void)
 {
-	rig.got = pool_export(rig.fd, rig.image);
+	rig.got = call_export(rig.fd, rig.image);
 	return rig.got;
 }
 
@@ -671,13 +671,13 @@ static void prepare_import(void)
 
 static int import(void)
 {
-	rig.image = pool_import(rig.fd, rig.got);
+	rig.image = call_import(rig.fd, rig.got);
 	return rig.image;
 }
 
 static int release(void)
 {
-	return pool_release(rig.fd, rig.image);
+	return call_release(rig.fd, rig.image);
 }
 
 /* ---- another client ---- */
@@ -694,21 +694,21 @@ static void prepare_other_client(void)
 	char *base;
 
 	memset(secret, 's', SLOT);
-	rig.other_fd = pool_open();
-	alloc.image = pool_image_of_memory(rig.other_fd, SLOT, &range, 1);
-	pool_alloc(rig.other_fd, alloc);
+	rig.other_fd = open_pool();
+	alloc.image = call_image_memory(rig.other_fd, SLOT, &range, 1);
+	call_alloc(rig.other_fd, alloc);
 	base = mmap(NULL, SLOT, PROT_READ | PROT_WRITE, MAP_SHARED, rig.other_fd,
 		    rig.slot * STRIDE);
 	memset(base, 't', SLOT);
 	munmap(base, SLOT);
-	pool_free(rig.other_fd, rig.slot);
+	call_free(rig.other_fd, rig.slot);
 	image_of_file();
 	map();
 }
 
 static bool refused_or_image(void)
 {
-	return segv_read(slot_memory()) || slot_is_image();
+	return access_read(slot_memory()) || slot_is_image();
 }
 
 static int close_other_client(void)
@@ -724,7 +724,7 @@ static void undo_other_client(void)
 
 static int open_client(void)
 {
-	rig.got = pool_open();
+	rig.got = open_pool();
 	return failure(rig.got >= 0);
 }
 
@@ -735,7 +735,7 @@ static void close_client(void)
 
 /* ---- mappings ---- */
 
-static int map_slots(void)
+static int map_both(void)
 {
 	map();
 	return failure(rig.base != MAP_FAILED);
@@ -808,21 +808,21 @@ static int tell_info(void)
 {
 	struct slotpool_info_args info = { .flags = 0 };
 
-	return pool_call(rig.fd, SLOTPOOL_INFO, &info);
+	return call_command(rig.fd, SLOTPOOL_INFO, &info);
 }
 
 static int tell_stat(void)
 {
 	struct slotpool_stat_args stat = { .flags = 0 };
 
-	return pool_call(rig.fd, SLOTPOOL_STAT, &stat);
+	return call_command(rig.fd, SLOTPOOL_STAT, &stat);
 }
 
 static int tell_list(void)
 {
 	struct slotpool_list_entry entry = { .slot = 0 };
 	struct slotpool_list_args list = { .entries = (uintptr_t)&entry, .nr_entries = 1 };
-	int err = pool_call(rig.fd, SLOTPOOL_LIST, &list);
+	int err = call_command(rig.fd, SLOTPOOL_LIST, &list);
 
 	if (err)
 		return err;
@@ -833,7 +833,7 @@ static int tell_list(void)
 
 static int load(void)
 {
-	return pool_load(GEOMETRY "reserve_pages=2");
+	return load_pool(GEOMETRY "reserve_pages=2");
 }
 
 static void prepare_load(void)
@@ -843,7 +843,7 @@ static void prepare_load(void)
 
 static int unload(void)
 {
-	return pool_unload();
+	return unload_pool();
 }
 
 static void undo_load(void)
@@ -863,7 +863,7 @@ FIXTURE_SETUP(module)
 {
 	if (!can_inject())
 		SKIP(_exit(255), "this kernel can't have allocations fail one at a time");
-	pool_unload();
+	unload_pool();
 }
 
 FIXTURE_TEARDOWN(module)
@@ -881,7 +881,7 @@ TEST_F_TIMEOUT(module, is_loaded_or_nothing_is_left_of_it, 900)
 	}));
 }
 
-TEST_F_TIMEOUT(module, is_unloaded_or_goes_on, 300)
+TEST_F(module, is_unloaded_or_goes_on)
 {
 	ASSERT_TRUE(sweep(&(struct operation){
 		.name = "unload",
@@ -922,15 +922,15 @@ FIXTURE_SETUP(after_a_failure)
 {
 	if (!can_inject())
 		SKIP(_exit(255), "this kernel can't have allocations fail one at a time");
-	pool_unload();
-	ASSERT_EQ(0, pool_load(variant->parameters));
-	rig.fd = pool_open();
+	unload_pool();
+	ASSERT_EQ(0, load_pool(variant->parameters));
+	rig.fd = open_pool();
 	ASSERT_GE(rig.fd, 0);
 	memset(image_contents, 'a', PAGE);
 	memset(image_contents + PAGE, 'b', PAGE);
 	memset(image_contents + 5 * PAGE, 'c', PAGE);
-	rig.file = pool_memfd(image_contents, IMAGE_LENGTH, false);
-	rig.sealed = pool_memfd(image_contents, IMAGE_LENGTH, true);
+	rig.file = make_memfd(image_contents, IMAGE_LENGTH, false);
+	rig.sealed = make_memfd(image_contents, IMAGE_LENGTH, true);
 	ASSERT_GE(rig.file, 0);
 	ASSERT_GE(rig.sealed, 0);
 }
@@ -939,7 +939,7 @@ FIXTURE_TEARDOWN(after_a_failure)
 {
 	EXPECT_EQ(0, close(rig.fd));
 	EXPECT_TRUE(pool_is_idle());
-	EXPECT_EQ(0, pool_unload());
+	EXPECT_EQ(0, unload_pool());
 }
 
 /* A test of one operation on a pool */
@@ -948,14 +948,14 @@ FIXTURE_TEARDOWN(after_a_failure)
 		.name = #_name,                                              \
 		__VA_ARGS__                                                  \
 	};                                                                   \
-	TEST_F_TIMEOUT(after_a_failure, _name, 300)                         \
+	TEST_F(after_a_failure, _name)                                       \
 	{                                                                    \
 		ASSERT_TRUE(sweep(&_name##_operation));                      \
 	}
 
 TEST_SWEEP(open, .run = open_client, .undo = close_client,
 	   .errors = { ENOMEM, ENFILE, EFAULT }, .min_failures = 3)
-TEST_SWEEP(mmap, .prepare = prepare_image, .run = map_slots, .undo = undo_image_slot,
+TEST_SWEEP(mmap, .prepare = prepare_image, .run = map_both, .undo = undo_image_slot,
 	   .errors = { ENOMEM }, .min_failures = 1)
 TEST_SWEEP(splitting_a_mapping, .prepare = prepare_lived_zeros, .run = split_mapping,
 	   .right = has_lived_on_zeros, .undo = undo_zeros, .errors = { ENOMEM },

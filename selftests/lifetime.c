@@ -12,15 +12,14 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include "pool.h"
-#include "segv.h"
-#include "kselftest_harness.h"
+#include "lib/access.h"
+#include "lib/device.h"
+#include "lib/harness.h"
 
 #define NR_SLOTS 8
 #define SLOT_SIZE 0x10000
 #define STRIDE 0x20000
 #define RESERVE_PAGES 256
-#define PAGE 0x1000
 #define PARAMETERS                                               \
 	"nr_slots=8 nr_shards=1 slot_size=64K slot_stride=128K " \
 	"max_unused_warm_slots=8 keep_bytes=64K reserve_pages=256"
@@ -76,31 +75,31 @@ static int child_status(pid_t child)
 /* Whether every command that changes something, and mmap(), fail with EPERM. */
 static bool may_not_change(int fd)
 {
-	return pool_info(fd).nr_slots == NR_SLOTS &&
-	       pool_alloc_any(fd) == -EPERM &&
-	       pool_alloc_exact(fd, NR_SLOTS - 1) == -EPERM &&
-	       pool_reset(fd, 0) == -EPERM &&
-	       pool_free(fd, 0) == -EPERM &&
-	       pool_free_flags(fd, 0, SLOTPOOL_FREE_IF_OWNED) == -EPERM &&
-	       pool_resize(fd, 0, 0, SLOT_SIZE) == -EPERM &&
-	       pool_purge(fd, 0, 0, 0) == -EPERM &&
-	       pool_map(fd, 0, 1) == MAP_FAILED && errno == EPERM;
+	return call_info(fd).nr_slots == NR_SLOTS &&
+	       call_alloc_any(fd) == -EPERM &&
+	       call_alloc_exact(fd, NR_SLOTS - 1) == -EPERM &&
+	       call_reset(fd, 0) == -EPERM &&
+	       call_free(fd, 0) == -EPERM &&
+	       call_free_flags(fd, 0, SLOTPOOL_FREE_IF_OWNED) == -EPERM &&
+	       call_resize(fd, 0, 0, SLOT_SIZE) == -EPERM &&
+	       call_purge(fd, 0, 0, 0) == -EPERM &&
+	       map_slots(fd, 0, 1) == MAP_FAILED && errno == EPERM;
 }
 
 /* Leaves nothing allocated and nothing mapped. */
 static bool may_change(int fd)
 {
-	int slot = pool_alloc_any(fd);
+	int slot = call_alloc_any(fd);
 	char *map;
 
 	if (slot < 0)
 		return false;
-	map = pool_map(fd, slot, 1);
+	map = map_slots(fd, slot, 1);
 	if (map == MAP_FAILED)
 		return false;
 	*map = 1;
 	return munmap(map, STRIDE) == 0 &&
-	       pool_free_flags(fd, slot, SLOTPOOL_FREE_DECOMMIT) == 0;
+	       call_free_flags(fd, slot, SLOTPOOL_FREE_DECOMMIT) == 0;
 }
 
 /*
@@ -204,13 +203,13 @@ FIXTURE(lifetime)
 FIXTURE_SETUP(lifetime)
 {
 	/* A test that failed may have left it behind. */
-	pool_unload();
-	ASSERT_EQ(0, pool_load(PARAMETERS));
-	self->fd = pool_open();
+	unload_pool();
+	ASSERT_EQ(0, load_pool(PARAMETERS));
+	self->fd = open_pool();
 	ASSERT_GE(self->fd, 0);
-	self->map = pool_map(self->fd, 0, NR_SLOTS);
+	self->map = map_slots(self->fd, 0, NR_SLOTS);
 	ASSERT_NE(MAP_FAILED, self->map);
-	self->slot = pool_alloc_key(self->fd, 1);
+	self->slot = call_alloc_key(self->fd, 1);
 	ASSERT_GE(self->slot, 0);
 	self->memory = self->map + (size_t)self->slot * STRIDE;
 }
@@ -220,20 +219,20 @@ FIXTURE_TEARDOWN(lifetime)
 	munmap(self->map, (size_t)NR_SLOTS * STRIDE);
 	close(self->fd);
 	EXPECT_TRUE(pool_is_idle());
-	EXPECT_EQ(0, pool_unload());
+	EXPECT_EQ(0, unload_pool());
 }
 
 /* ---- The end of a client ---- */
 
 TEST_F(lifetime, close_frees_what_was_owned)
 {
-	int warm = pool_alloc_any(self->fd);
+	int warm = call_alloc_any(self->fd);
 
 	ASSERT_GE(warm, 0);
-	ASSERT_GE(pool_alloc_any(self->fd), 0);
+	ASSERT_GE(call_alloc_any(self->fd), 0);
 	memset(self->memory, 1, SLOT_SIZE);
 	memset(self->map + (size_t)warm * STRIDE, 2, SLOT_SIZE);
-	ASSERT_EQ(SLOT_SIZE, pool_free(self->fd, warm));
+	ASSERT_EQ(SLOT_SIZE, call_free(self->fd, warm));
 	ASSERT_EQ(2, pool_gauges().used_slots);
 	ASSERT_EQ(1, pool_gauges().warm_slots);
 	ASSERT_EQ(2 * SLOT_SIZE / PAGE, pool_gauges().held_pages);
@@ -248,9 +247,9 @@ TEST_F(lifetime, exit_frees_what_was_owned)
 	pid_t child = fork();
 
 	if (child == 0) {
-		int fd = pool_open();
-		char *map = pool_map(fd, 0, NR_SLOTS);
-		int slot = pool_alloc_any(fd);
+		int fd = open_pool();
+		char *map = map_slots(fd, 0, NR_SLOTS);
+		int slot = call_alloc_any(fd);
 
 		CHILD_CHECK(map != MAP_FAILED && slot >= 0);
 		memset(map + (size_t)slot * STRIDE, 1, SLOT_SIZE);
@@ -275,14 +274,14 @@ static void *churn(void *argument)
 	int told = 0;
 
 	for (;;) {
-		int slot = pool_alloc_any(churn->fd);
+		int slot = call_alloc_any(churn->fd);
 
 		if (slot < 0)
 			_exit(1);
 		memset(churn->map + (size_t)slot * STRIDE, 1, SLOT_SIZE);
 		if (!told++ && !peer_tell(churn->peer))
 			_exit(2);
-		if (pool_free_flags(churn->fd, slot, SLOTPOOL_FREE_DECOMMIT))
+		if (call_free_flags(churn->fd, slot, SLOTPOOL_FREE_DECOMMIT))
 			_exit(3);
 	}
 	return NULL;
@@ -298,12 +297,12 @@ TEST_F(lifetime, kill_while_faulting_frees_what_was_owned)
 
 		ASSERT_GE(child, 0);
 		if (child == 0) {
-			struct churn arguments = { .fd = pool_open(), .peer = peer };
+			struct churn arguments = { .fd = open_pool(), .peer = peer };
 			pthread_t thread;
 
-			arguments.map = pool_map(arguments.fd, 0, NR_SLOTS);
+			arguments.map = map_slots(arguments.fd, 0, NR_SLOTS);
 			CHILD_CHECK(arguments.map != MAP_FAILED);
-			CHILD_CHECK(pool_alloc_any(arguments.fd) >= 0);
+			CHILD_CHECK(call_alloc_any(arguments.fd) >= 0);
 			CHILD_CHECK(!pthread_create(&thread, NULL, churn, &arguments));
 			churn(&arguments);
 		}
@@ -330,9 +329,9 @@ TEST_F(lifetime, kill_ends_system_calls_that_touch_refused_memory)
 
 		ASSERT_GE(child, 0);
 		if (child == 0) {
-			int fd = pool_open();
-			int slot = pool_alloc_limit(fd, PAGE);
-			char *map = pool_map(fd, slot, 1);
+			int fd = open_pool();
+			int slot = call_alloc_limit(fd, PAGE);
+			char *map = map_slots(fd, slot, 1);
 
 			CHILD_CHECK(slot >= 0 && map != MAP_FAILED && peer_tell(peer));
 			for (;;)
@@ -351,9 +350,9 @@ TEST_F(lifetime, mapping_keeps_slots_of_a_closed_file)
 	memset(self->memory, 1, PAGE);
 	ASSERT_EQ(0, close(self->fd));
 	ASSERT_EQ(1, pool_gauges().used_slots);
-	ASSERT_TRUE(pool_all_bytes(self->memory, PAGE, 1));
+	ASSERT_TRUE(all_bytes(self->memory, PAGE, 1));
 	memset(self->memory, 2, SLOT_SIZE);
-	ASSERT_TRUE(pool_all_bytes(self->memory, SLOT_SIZE, 2));
+	ASSERT_TRUE(all_bytes(self->memory, SLOT_SIZE, 2));
 
 	/* All but one page of it */
 	ASSERT_EQ(0, munmap(self->map, (size_t)NR_SLOTS * STRIDE - PAGE));
@@ -367,11 +366,11 @@ TEST_F(lifetime, duplicate_descriptors_are_one_client)
 	int duplicate = dup(self->fd);
 
 	ASSERT_GE(duplicate, 0);
-	ASSERT_EQ(0, pool_reset(duplicate, self->slot));
+	ASSERT_EQ(0, call_reset(duplicate, self->slot));
 	ASSERT_EQ(0, close(self->fd));
 	ASSERT_EQ(1, pool_gauges().used_slots);
-	ASSERT_EQ(0, pool_free(duplicate, self->slot));
-	ASSERT_GE(pool_alloc_any(duplicate), 0);
+	ASSERT_EQ(0, call_free(duplicate, self->slot));
+	ASSERT_GE(call_alloc_any(duplicate), 0);
 	ASSERT_EQ(0, munmap(self->map, (size_t)NR_SLOTS * STRIDE));
 	ASSERT_EQ(1, pool_gauges().used_slots);
 	ASSERT_EQ(0, close(duplicate));
@@ -380,7 +379,7 @@ TEST_F(lifetime, duplicate_descriptors_are_one_client)
 
 static void *alloc_in_thread(void *argument)
 {
-	return (void *)(intptr_t)pool_alloc_any(*(int *)argument);
+	return (void *)(intptr_t)call_alloc_any(*(int *)argument);
 }
 
 TEST_F(lifetime, threads_are_one_client)
@@ -393,7 +392,7 @@ TEST_F(lifetime, threads_are_one_client)
 	ASSERT_GE((intptr_t)slot, 0);
 	memset(self->map + (intptr_t)slot * STRIDE, 1, SLOT_SIZE);
 	ASSERT_EQ(2, pool_gauges().used_slots);
-	ASSERT_EQ(SLOT_SIZE, pool_free(self->fd, (intptr_t)slot));
+	ASSERT_EQ(SLOT_SIZE, call_free(self->fd, (intptr_t)slot));
 }
 
 TEST_F(lifetime, each_open_is_a_client_of_its_own)
@@ -407,17 +406,17 @@ TEST_F(lifetime, each_open_is_a_client_of_its_own)
 		children[i] = fork_peer(&peers[i]);
 		ASSERT_GE(children[i], 0);
 		if (children[i] == 0) {
-			int fd = pool_open();
-			int slot = pool_alloc_key(fd, 1);
-			char *map = pool_map(fd, 0, NR_SLOTS);
+			int fd = open_pool();
+			int slot = call_alloc_key(fd, 1);
+			char *map = map_slots(fd, 0, NR_SLOTS);
 			char *memory = map + (size_t)slot * STRIDE;
 
 			CHILD_CHECK(slot >= 0 && map != MAP_FAILED);
-			CHILD_CHECK(pool_free(fd, self->slot) == -ENOENT);
-			CHILD_CHECK(segv_read(map + (size_t)self->slot * STRIDE) == SIGSEGV);
+			CHILD_CHECK(call_free(fd, self->slot) == -ENOENT);
+			CHILD_CHECK(access_read(map + (size_t)self->slot * STRIDE) == SIGSEGV);
 			memset(memory, 'a' + i, SLOT_SIZE);
 			CHILD_CHECK(peer_tell(peers[i]) && peer_wait(peers[i]));
-			CHILD_CHECK(pool_all_bytes(memory, SLOT_SIZE, 'a' + i));
+			CHILD_CHECK(all_bytes(memory, SLOT_SIZE, 'a' + i));
 			_exit(0);
 		}
 	}
@@ -430,25 +429,25 @@ TEST_F(lifetime, each_open_is_a_client_of_its_own)
 		ASSERT_EQ(0, child_status(children[i]));
 		ASSERT_EQ(NR_CHILDREN - i, pool_gauges().used_slots);
 	}
-	ASSERT_TRUE(pool_all_bytes(self->memory, SLOT_SIZE, 1));
+	ASSERT_TRUE(all_bytes(self->memory, SLOT_SIZE, 1));
 }
 
 TEST_F(lifetime, open_file_keeps_the_module)
 {
 	ASSERT_EQ(0, munmap(self->map, (size_t)NR_SLOTS * STRIDE));
-	ASSERT_EQ(-EAGAIN, pool_unload());
-	ASSERT_EQ(0, pool_free(self->fd, self->slot));
-	ASSERT_EQ(-EAGAIN, pool_unload());
+	ASSERT_EQ(-EAGAIN, unload_pool());
+	ASSERT_EQ(0, call_free(self->fd, self->slot));
+	ASSERT_EQ(-EAGAIN, unload_pool());
 	ASSERT_TRUE(may_change(self->fd));
 }
 
 TEST_F(lifetime, mapping_keeps_the_module)
 {
 	ASSERT_EQ(0, close(self->fd));
-	ASSERT_EQ(-EAGAIN, pool_unload());
+	ASSERT_EQ(-EAGAIN, unload_pool());
 	memset(self->memory, 1, SLOT_SIZE);
-	ASSERT_TRUE(pool_all_bytes(self->memory, SLOT_SIZE, 1));
-	ASSERT_EQ(SIGSEGV, segv_read(self->memory + SLOT_SIZE));
+	ASSERT_TRUE(all_bytes(self->memory, SLOT_SIZE, 1));
+	ASSERT_EQ(SIGSEGV, access_read(self->memory + SLOT_SIZE));
 }
 
 /* ---- Other processes ---- */
@@ -460,9 +459,9 @@ TEST_F(lifetime, child_has_no_mapping)
 	*self->memory = 1;
 	child = fork();
 	if (child == 0) {
-		CHILD_CHECK(segv_read(self->memory) == SIGSEGV);
-		CHILD_CHECK(segv_write(self->memory) == SIGSEGV);
-		CHILD_CHECK(!pool_can_read(self->memory));
+		CHILD_CHECK(access_read(self->memory) == SIGSEGV);
+		CHILD_CHECK(access_write(self->memory) == SIGSEGV);
+		CHILD_CHECK(!can_read(self->memory));
 		_exit(0);
 	}
 	ASSERT_EQ(0, child_status(child));
@@ -478,7 +477,7 @@ TEST_F(lifetime, mapping_cannot_be_made_to_survive_fork)
 	ASSERT_EQ(EINVAL, errno);
 	child = fork();
 	if (child == 0) {
-		CHILD_CHECK(segv_read(self->memory) == SIGSEGV);
+		CHILD_CHECK(access_read(self->memory) == SIGSEGV);
 		_exit(0);
 	}
 	ASSERT_EQ(0, child_status(child));
@@ -495,14 +494,14 @@ TEST_F(lifetime, child_may_change_nothing_while_parent_owns_a_slot)
 		_exit(0);
 	}
 	ASSERT_EQ(0, child_status(child));
-	ASSERT_EQ(0, pool_free(self->fd, self->slot));
+	ASSERT_EQ(0, call_free(self->fd, self->slot));
 }
 
 TEST_F(lifetime, child_may_change_nothing_while_parent_has_a_mapping)
 {
 	pid_t child;
 
-	ASSERT_EQ(0, pool_free(self->fd, self->slot));
+	ASSERT_EQ(0, call_free(self->fd, self->slot));
 	/* A page of it is enough. */
 	ASSERT_EQ(0, munmap(self->map, STRIDE));
 	ASSERT_EQ(0, munmap(self->map + STRIDE + PAGE, (size_t)(NR_SLOTS - 1) * STRIDE - PAGE));
@@ -529,15 +528,15 @@ TEST_F(lifetime, child_takes_over_what_parent_let_go)
 		CHILD_CHECK(may_not_change(self->fd));
 		CHILD_CHECK(peer_tell(peer) && peer_wait(peer));
 
-		slot = pool_alloc_key(self->fd, 1);
-		map = pool_map(self->fd, slot, 1);
+		slot = call_alloc_key(self->fd, 1);
+		map = map_slots(self->fd, slot, 1);
 		CHILD_CHECK(slot == self->slot && map != MAP_FAILED);
-		CHILD_CHECK(pool_all_bytes(map, SLOT_SIZE, 0));
+		CHILD_CHECK(all_bytes(map, SLOT_SIZE, 0));
 		memset(map, 2, SLOT_SIZE);
 		CHILD_CHECK(peer_tell(peer) && peer_wait(peer));
 
-		CHILD_CHECK(pool_all_bytes(map, SLOT_SIZE, 2));
-		CHILD_CHECK(pool_free(self->fd, slot) == SLOT_SIZE);
+		CHILD_CHECK(all_bytes(map, SLOT_SIZE, 2));
+		CHILD_CHECK(call_free(self->fd, slot) == SLOT_SIZE);
 		CHILD_CHECK(peer_tell(peer) && peer_wait(peer));
 		CHILD_CHECK(munmap(map, STRIDE) == 0);
 		_exit(0);
@@ -546,7 +545,7 @@ TEST_F(lifetime, child_takes_over_what_parent_let_go)
 	memset(self->memory, 1, SLOT_SIZE);
 	ASSERT_TRUE(peer_tell(peer));
 	ASSERT_TRUE(peer_wait(peer));
-	ASSERT_EQ(SLOT_SIZE, pool_free(self->fd, self->slot));
+	ASSERT_EQ(SLOT_SIZE, call_free(self->fd, self->slot));
 	ASSERT_EQ(0, munmap(self->map, (size_t)NR_SLOTS * STRIDE));
 	ASSERT_TRUE(peer_tell(peer));
 
@@ -581,7 +580,7 @@ TEST_F(lifetime, passed_file_belongs_to_who_uses_it)
 	ASSERT_TRUE(send_file(peer, self->fd));
 	ASSERT_TRUE(peer_wait(peer));
 	ASSERT_EQ(0, munmap(self->map, (size_t)NR_SLOTS * STRIDE));
-	ASSERT_EQ(0, pool_free(self->fd, self->slot));
+	ASSERT_EQ(0, call_free(self->fd, self->slot));
 	ASSERT_TRUE(peer_tell(peer));
 	ASSERT_EQ(0, child_status(child));
 	ASSERT_TRUE(may_change(self->fd));
@@ -598,7 +597,7 @@ TEST_F(lifetime, file_in_flight_keeps_slots)
 	ASSERT_EQ(0, close(self->fd));
 	ASSERT_EQ(1, pool_gauges().used_slots);
 	fd = receive_file(ends[1]);
-	ASSERT_EQ(0, pool_free(fd, self->slot));
+	ASSERT_EQ(0, call_free(fd, self->slot));
 	ASSERT_EQ(0, close(fd));
 	ASSERT_TRUE(pool_is_idle());
 }
@@ -612,9 +611,9 @@ TEST_F(lifetime, program_after_exec_may_only_close_while_slots_are_owned)
 	ASSERT_EQ(0, close(self->fd));
 	child = fork();
 	if (child == 0) {
-		int fd = pool_open();
-		char *map = pool_map(fd, 0, NR_SLOTS);
-		int slot = pool_alloc_any(fd);
+		int fd = open_pool();
+		char *map = map_slots(fd, 0, NR_SLOTS);
+		int slot = call_alloc_any(fd);
 
 		CHILD_CHECK(map != MAP_FAILED && slot >= 0);
 		memset(map + (size_t)slot * STRIDE, 1, SLOT_SIZE);
@@ -629,9 +628,9 @@ TEST_F(lifetime, program_after_exec_takes_over_when_no_slot_is_owned)
 	pid_t child = fork();
 
 	if (child == 0) {
-		int fd = pool_open();
+		int fd = open_pool();
 
-		CHILD_CHECK(pool_map(fd, 0, NR_SLOTS) != MAP_FAILED);
+		CHILD_CHECK(map_slots(fd, 0, NR_SLOTS) != MAP_FAILED);
 		exec_self(fd, true);
 		CHILD_CHECK(!"exec");
 	}
@@ -645,19 +644,19 @@ TEST_F(lifetime, slots_of_a_dead_process_stay_until_the_file_is_closed)
 	pid_t child;
 
 	ASSERT_EQ(0, munmap(self->map, (size_t)NR_SLOTS * STRIDE));
-	ASSERT_EQ(0, pool_free(self->fd, self->slot));
+	ASSERT_EQ(0, call_free(self->fd, self->slot));
 	child = fork();
 	if (child == 0) {
-		char *map = pool_map(self->fd, 0, NR_SLOTS);
+		char *map = map_slots(self->fd, 0, NR_SLOTS);
 
 		CHILD_CHECK(map != MAP_FAILED);
-		CHILD_CHECK(pool_alloc_exact(self->fd, 3) == 3);
+		CHILD_CHECK(call_alloc_exact(self->fd, 3) == 3);
 		memset(map + 3 * STRIDE, 1, SLOT_SIZE);
 		_exit(0);
 	}
 	ASSERT_EQ(0, child_status(child));
 	ASSERT_TRUE(may_not_change(self->fd));
-	ASSERT_EQ(0, pool_call(self->fd, SLOTPOOL_LIST, &list));
+	ASSERT_EQ(0, call_command(self->fd, SLOTPOOL_LIST, &list));
 	ASSERT_EQ(1, list.nr_entries);
 	ASSERT_EQ(3, entry.slot);
 	ASSERT_EQ(SLOT_SIZE, entry.held);
@@ -674,35 +673,35 @@ TEST_F(lifetime, unmapped_part_keeps_its_contents)
 
 	memset(self->memory, 1, SLOT_SIZE);
 	ASSERT_EQ(0, munmap(part, 3 * PAGE));
-	ASSERT_EQ(SIGSEGV, segv_read(part));
-	ASSERT_EQ(SIGSEGV, segv_write(part));
+	ASSERT_EQ(SIGSEGV, access_read(part));
+	ASSERT_EQ(SIGSEGV, access_write(part));
 	ASSERT_EQ(1, pool_gauges().used_slots);
 	ASSERT_EQ(SLOT_SIZE / PAGE, pool_gauges().held_pages);
-	ASSERT_TRUE(pool_all_bytes(self->memory, 2 * PAGE, 1));
-	ASSERT_TRUE(pool_all_bytes(part + 3 * PAGE, SLOT_SIZE - 5 * PAGE, 1));
+	ASSERT_TRUE(all_bytes(self->memory, 2 * PAGE, 1));
+	ASSERT_TRUE(all_bytes(part + 3 * PAGE, SLOT_SIZE - 5 * PAGE, 1));
 
 	ASSERT_EQ(part, mmap(part, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
 			     self->fd, self->slot * STRIDE + 2 * PAGE));
-	ASSERT_TRUE(pool_all_bytes(self->memory, SLOT_SIZE, 1));
-	ASSERT_EQ(SLOT_SIZE, pool_reset(self->fd, self->slot));
-	ASSERT_TRUE(pool_all_bytes(self->memory, SLOT_SIZE, 0));
+	ASSERT_TRUE(all_bytes(self->memory, SLOT_SIZE, 1));
+	ASSERT_EQ(SLOT_SIZE, call_reset(self->fd, self->slot));
+	ASSERT_TRUE(all_bytes(self->memory, SLOT_SIZE, 0));
 }
 
 TEST_F(lifetime, what_a_slot_loses_is_gone_from_every_mapping)
 {
 	char *one = self->memory;
-	char *two = pool_map(self->fd, self->slot, 1);
+	char *two = map_slots(self->fd, self->slot, 1);
 
 	ASSERT_NE(MAP_FAILED, two);
 	memset(one, 1, SLOT_SIZE);
-	ASSERT_TRUE(pool_all_bytes(two, SLOT_SIZE, 1));
-	ASSERT_EQ(SLOT_SIZE, pool_resize(self->fd, self->slot, 0, PAGE));
-	ASSERT_EQ(SIGSEGV, segv_read(one + PAGE));
-	ASSERT_EQ(SIGSEGV, segv_read(two + PAGE));
+	ASSERT_TRUE(all_bytes(two, SLOT_SIZE, 1));
+	ASSERT_EQ(SLOT_SIZE, call_resize(self->fd, self->slot, 0, PAGE));
+	ASSERT_EQ(SIGSEGV, access_read(one + PAGE));
+	ASSERT_EQ(SIGSEGV, access_read(two + PAGE));
 	ASSERT_EQ(1, two[0]);
-	ASSERT_EQ(0, pool_free_flags(self->fd, self->slot, SLOTPOOL_FREE_DECOMMIT));
-	ASSERT_EQ(SIGSEGV, segv_read(one));
-	ASSERT_EQ(SIGSEGV, segv_read(two));
+	ASSERT_EQ(0, call_free_flags(self->fd, self->slot, SLOTPOOL_FREE_DECOMMIT));
+	ASSERT_EQ(SIGSEGV, access_read(one));
+	ASSERT_EQ(SIGSEGV, access_read(two));
 	ASSERT_EQ(0, munmap(two, STRIDE));
 }
 
@@ -719,8 +718,8 @@ TEST_F(lifetime, mapping_can_be_moved)
 	before = pool_gauges();
 	ASSERT_EQ(place, mremap(self->map, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, place));
 	moved = place + (size_t)self->slot * STRIDE;
-	ASSERT_EQ(SIGSEGV, segv_read(self->memory));
-	ASSERT_TRUE(pool_all_bytes(moved, SLOT_SIZE - PAGE, 1));
+	ASSERT_EQ(SIGSEGV, access_read(self->memory));
+	ASSERT_TRUE(all_bytes(moved, SLOT_SIZE - PAGE, 1));
 	ASSERT_EQ(0, moved[SLOT_SIZE - PAGE]);
 	after = pool_gauges();
 	ASSERT_EQ(before.read_faults, after.read_faults);
@@ -728,16 +727,16 @@ TEST_F(lifetime, mapping_can_be_moved)
 
 	/* What takes entries out finds them there. */
 	memset(moved, 2, SLOT_SIZE);
-	ASSERT_EQ(SLOT_SIZE, pool_resize(self->fd, self->slot, 0, PAGE));
+	ASSERT_EQ(SLOT_SIZE, call_resize(self->fd, self->slot, 0, PAGE));
 	ASSERT_EQ(2, moved[0]);
-	ASSERT_EQ(SIGSEGV, segv_read(moved + PAGE));
+	ASSERT_EQ(SIGSEGV, access_read(moved + PAGE));
 	ASSERT_EQ(0, munmap(place, length));
 }
 
 TEST_F(lifetime, mapping_cannot_be_grown_or_duplicated)
 {
 	size_t length = (size_t)NR_SLOTS / 2 * STRIDE;
-	char *half = pool_map(self->fd, 0, NR_SLOTS / 2);
+	char *half = map_slots(self->fd, 0, NR_SLOTS / 2);
 
 	ASSERT_NE(MAP_FAILED, half);
 	ASSERT_EQ(MAP_FAILED, mremap(half, length, 2 * length, MREMAP_MAYMOVE));
@@ -748,7 +747,7 @@ TEST_F(lifetime, mapping_cannot_be_grown_or_duplicated)
 	ASSERT_EQ(EINVAL, errno);
 
 	ASSERT_EQ(half, mremap(half, length, STRIDE, 0));
-	ASSERT_EQ(SIGSEGV, segv_read(half + STRIDE));
+	ASSERT_EQ(SIGSEGV, access_read(half + STRIDE));
 	ASSERT_EQ(0, munmap(half, STRIDE));
 }
 
@@ -756,26 +755,26 @@ TEST_F(lifetime, mprotect_is_obeyed)
 {
 	memset(self->memory, 1, SLOT_SIZE);
 	ASSERT_EQ(0, mprotect(self->memory, SLOT_SIZE, PROT_READ));
-	ASSERT_TRUE(pool_all_bytes(self->memory, SLOT_SIZE, 1));
-	ASSERT_EQ(SIGSEGV, segv_write(self->memory));
+	ASSERT_TRUE(all_bytes(self->memory, SLOT_SIZE, 1));
+	ASSERT_EQ(SIGSEGV, access_write(self->memory));
 	ASSERT_EQ(0, mprotect(self->memory, SLOT_SIZE, PROT_NONE));
-	ASSERT_EQ(SIGSEGV, segv_read(self->memory));
+	ASSERT_EQ(SIGSEGV, access_read(self->memory));
 	ASSERT_EQ(0, mprotect(self->memory, SLOT_SIZE, PROT_READ | PROT_WRITE));
-	ASSERT_TRUE(pool_all_bytes(self->memory, SLOT_SIZE, 1));
+	ASSERT_TRUE(all_bytes(self->memory, SLOT_SIZE, 1));
 	memset(self->memory, 2, SLOT_SIZE);
-	ASSERT_TRUE(pool_all_bytes(self->memory, SLOT_SIZE, 2));
+	ASSERT_TRUE(all_bytes(self->memory, SLOT_SIZE, 2));
 }
 
 TEST_F(lifetime, absent_page_read_while_protected_can_be_written_later)
 {
 	ASSERT_EQ(0, mprotect(self->memory, SLOT_SIZE, PROT_READ));
-	ASSERT_TRUE(pool_all_bytes(self->memory, SLOT_SIZE, 0));
-	ASSERT_EQ(SIGSEGV, segv_write(self->memory));
+	ASSERT_TRUE(all_bytes(self->memory, SLOT_SIZE, 0));
+	ASSERT_EQ(SIGSEGV, access_write(self->memory));
 	ASSERT_EQ(0, mprotect(self->memory, SLOT_SIZE, PROT_READ | PROT_WRITE));
 	self->memory[PAGE] = 1;
 	ASSERT_EQ(1, self->memory[PAGE]);
-	ASSERT_TRUE(pool_all_bytes(self->memory, PAGE, 0));
-	ASSERT_TRUE(pool_all_bytes(self->memory + PAGE + 1, SLOT_SIZE - PAGE - 1, 0));
+	ASSERT_TRUE(all_bytes(self->memory, PAGE, 0));
+	ASSERT_TRUE(all_bytes(self->memory + PAGE + 1, SLOT_SIZE - PAGE - 1, 0));
 }
 
 TEST_F(lifetime, private_page_read_while_protected_can_be_written_later)
@@ -785,13 +784,13 @@ TEST_F(lifetime, private_page_read_while_protected_can_be_written_later)
 	memset(self->memory, 1, SLOT_SIZE);
 	other = mmap(NULL, STRIDE, PROT_READ, MAP_SHARED, self->fd, self->slot * STRIDE);
 	ASSERT_NE(MAP_FAILED, other);
-	ASSERT_TRUE(pool_all_bytes(other, SLOT_SIZE, 1));
-	ASSERT_EQ(SIGSEGV, segv_write(other));
+	ASSERT_TRUE(all_bytes(other, SLOT_SIZE, 1));
+	ASSERT_EQ(SIGSEGV, access_write(other));
 	ASSERT_EQ(0, mprotect(other, STRIDE, PROT_READ | PROT_WRITE));
 	memset(other, 2, PAGE);
-	ASSERT_TRUE(pool_all_bytes(self->memory, PAGE, 2));
-	ASSERT_TRUE(pool_all_bytes(self->memory + PAGE, SLOT_SIZE - PAGE, 1));
-	ASSERT_TRUE(pool_all_bytes(other + PAGE, SLOT_SIZE - PAGE, 1));
+	ASSERT_TRUE(all_bytes(self->memory, PAGE, 2));
+	ASSERT_TRUE(all_bytes(self->memory + PAGE, SLOT_SIZE - PAGE, 1));
+	ASSERT_TRUE(all_bytes(other + PAGE, SLOT_SIZE - PAGE, 1));
 	ASSERT_EQ(0, munmap(other, STRIDE));
 }
 
@@ -819,12 +818,12 @@ TEST_F(lifetime, madvise_drops_nothing)
 
 	/* Pages of both kinds */
 	memset(self->memory, 1, SLOT_SIZE / 2);
-	ASSERT_TRUE(pool_all_bytes(self->memory + SLOT_SIZE / 2, SLOT_SIZE / 2, 0));
+	ASSERT_TRUE(all_bytes(self->memory + SLOT_SIZE / 2, SLOT_SIZE / 2, 0));
 	for (i = 0; i < sizeof(advices) / sizeof(*advices) && !harmful; i++) {
 		madvise(self->memory, SLOT_SIZE, advices[i]);
-		if (!pool_all_bytes(self->memory, SLOT_SIZE / 2, 1) ||
-		    !pool_all_bytes(self->memory + SLOT_SIZE / 2, SLOT_SIZE / 2, 0) ||
-		    pool_stat(self->fd).held_pages != SLOT_SIZE / 2 / PAGE)
+		if (!all_bytes(self->memory, SLOT_SIZE / 2, 1) ||
+		    !all_bytes(self->memory + SLOT_SIZE / 2, SLOT_SIZE / 2, 0) ||
+		    call_stat(self->fd).held_pages != SLOT_SIZE / 2 / PAGE)
 			harmful = advices[i];
 	}
 	ASSERT_EQ(0, harmful);
@@ -886,7 +885,7 @@ TEST_F(lifetime, pages_cannot_be_pinned)
 	ASSERT_EQ(-1, syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS, &slot, 1));
 	ASSERT_EQ(EFAULT, errno);
 	ASSERT_EQ(0, close(ring));
-	ASSERT_TRUE(pool_all_bytes(self->memory, PAGE, 1));
+	ASSERT_TRUE(all_bytes(self->memory, PAGE, 1));
 }
 
 TEST_F(lifetime, debugger_reads_and_writes)
@@ -898,17 +897,17 @@ TEST_F(lifetime, debugger_reads_and_writes)
 
 	ASSERT_GE(child, 0);
 	if (child == 0) {
-		int fd = pool_open();
-		int slot = pool_alloc_limit(fd, PAGE);
+		int fd = open_pool();
+		int slot = call_alloc_limit(fd, PAGE);
 
-		memory = pool_map(fd, slot, 1);
+		memory = map_slots(fd, slot, 1);
 		CHILD_CHECK(slot >= 0 && memory != MAP_FAILED);
 		memset(memory, 1, PAGE / 2);
 		CHILD_CHECK(write(peer, &memory, sizeof(memory)) == sizeof(memory));
 		CHILD_CHECK(ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0);
 		raise(SIGSTOP);
-		CHILD_CHECK(pool_all_bytes(memory, sizeof(long), 2));
-		CHILD_CHECK(pool_all_bytes(memory + sizeof(long), PAGE / 2 - sizeof(long), 1));
+		CHILD_CHECK(all_bytes(memory, sizeof(long), 2));
+		CHILD_CHECK(all_bytes(memory + sizeof(long), PAGE / 2 - sizeof(long), 1));
 		_exit(0);
 	}
 	ASSERT_EQ(sizeof(memory), read(peer, &memory, sizeof(memory)));

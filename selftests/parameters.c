@@ -2,8 +2,11 @@
 /*
  * Loading the module: what its parameters mean, and which can't be.
  */
-#include "pool.h"
-#include "kselftest_harness.h"
+#include "lib/access.h"
+#include "lib/device.h"
+#include "lib/file.h"
+#include "lib/harness.h"
+#include "lib/kernel_log.h"
 
 #define PARAMETERS "/sys/module/slotpool/parameters/"
 
@@ -11,9 +14,9 @@
 static void load_for_the_first_time(struct __test_metadata *_metadata)
 {
 	/* A test that failed can have kept it busy. */
-	pool_unload();
-	ASSERT_EQ(0, pool_load(""));
-	ASSERT_EQ(0, pool_unload());
+	unload_pool();
+	ASSERT_EQ(0, load_pool(""));
+	ASSERT_EQ(0, unload_pool());
 }
 
 static bool file_names_module(const char *path)
@@ -79,7 +82,7 @@ FIXTURE_TEARDOWN(pool)
 {
 	if (self->fd >= 0)
 		EXPECT_EQ(0, close(self->fd));
-	EXPECT_EQ(0, pool_unload());
+	EXPECT_EQ(0, unload_pool());
 	EXPECT_TRUE(nothing_is_left());
 }
 
@@ -88,10 +91,10 @@ TEST_F(pool, has_defaults)
 	long nr_cpus = sysconf(_SC_NPROCESSORS_CONF);
 	struct slotpool_info_args info;
 
-	ASSERT_EQ(0, pool_load(""));
-	self->fd = pool_open();
+	ASSERT_EQ(0, load_pool(""));
+	self->fd = open_pool();
 	ASSERT_GE(self->fd, 0);
-	info = pool_info(self->fd);
+	info = call_info(self->fd);
 	EXPECT_EQ(1000, info.nr_slots);
 	EXPECT_EQ(4 << 20, info.slot_size);
 	EXPECT_EQ(8 << 20, info.slot_stride);
@@ -113,10 +116,10 @@ TEST_F(pool, starts_with_cold_slots_and_a_full_reserve)
 	};
 	struct slotpool_stat_args stat;
 
-	ASSERT_EQ(0, pool_load(""));
-	self->fd = pool_open();
+	ASSERT_EQ(0, load_pool(""));
+	self->fd = open_pool();
 	ASSERT_GE(self->fd, 0);
-	stat = pool_stat(self->fd);
+	stat = call_stat(self->fd);
 	EXPECT_EQ(0, memcmp(&expected, &stat, sizeof(stat)));
 }
 
@@ -124,10 +127,10 @@ TEST_F(pool, has_the_parameters_given)
 {
 	struct slotpool_info_args info;
 
-	ASSERT_EQ(0, pool_load("nr_slots=200 nr_shards=3 reserve_pages=123 max_client_pages=77"));
-	self->fd = pool_open();
+	ASSERT_EQ(0, load_pool("nr_slots=200 nr_shards=3 reserve_pages=123 max_client_pages=77"));
+	self->fd = open_pool();
 	ASSERT_GE(self->fd, 0);
-	info = pool_info(self->fd);
+	info = call_info(self->fd);
 	EXPECT_EQ(200, info.nr_slots);
 	EXPECT_EQ(3, info.nr_shards);
 	EXPECT_EQ(123, info.reserve_pages);
@@ -144,10 +147,10 @@ TEST_F(pool, can_commit_and_keep_any_number_of_warm_slots)
 {
 	struct slotpool_info_args info;
 
-	ASSERT_EQ(0, pool_load("overcommit=0 max_unused_warm_slots=18446744073709551615"));
-	self->fd = pool_open();
+	ASSERT_EQ(0, load_pool("overcommit=0 max_unused_warm_slots=18446744073709551615"));
+	self->fd = open_pool();
 	ASSERT_GE(self->fd, 0);
-	info = pool_info(self->fd);
+	info = call_info(self->fd);
 	EXPECT_EQ(SLOTPOOL_FEATURE_DIRTY_BITS, info.features);
 	EXPECT_EQ(UINT64_MAX, info.max_unused_warm_slots);
 	EXPECT_STREQ("N", parameter("overcommit"));
@@ -156,7 +159,7 @@ TEST_F(pool, can_commit_and_keep_any_number_of_warm_slots)
 
 TEST_F(pool, has_attributes_that_show_what_counts)
 {
-	ASSERT_EQ(0, pool_load("max_unused_warm_slots=7 max_unused_warm_bytes=64K"));
+	ASSERT_EQ(0, load_pool("max_unused_warm_slots=7 max_unused_warm_bytes=64K"));
 	EXPECT_STREQ("7", attribute("max_unused_warm_slots"));
 	EXPECT_STREQ("65536", attribute("max_unused_warm_bytes"));
 
@@ -174,28 +177,28 @@ TEST_F(pool, has_all_slots_if_shards_cannot_be_equal)
 	bool taken[10] = { false };
 	uint32_t i;
 
-	ASSERT_EQ(0, pool_load("nr_slots=10 nr_shards=4 slot_size=4K reserve_pages=0"));
-	self->fd = pool_open();
+	ASSERT_EQ(0, load_pool("nr_slots=10 nr_shards=4 slot_size=4K reserve_pages=0"));
+	self->fd = open_pool();
 	ASSERT_GE(self->fd, 0);
-	EXPECT_EQ(10, pool_stat(self->fd).cold_slots);
+	EXPECT_EQ(10, call_stat(self->fd).cold_slots);
 	for (i = 0; i < 10; i++)
-		ASSERT_EQ(i, pool_alloc_exact(self->fd, i));
-	EXPECT_EQ(-ENOSPC, pool_alloc_any(self->fd));
+		ASSERT_EQ(i, call_alloc_exact(self->fd, i));
+	EXPECT_EQ(-ENOSPC, call_alloc_any(self->fd));
 	for (i = 0; i < 10; i++)
-		ASSERT_EQ(0, pool_free_flags(self->fd, i, SLOTPOOL_FREE_DECOMMIT));
-	EXPECT_EQ(10, pool_stat(self->fd).cold_slots);
+		ASSERT_EQ(0, call_free_flags(self->fd, i, SLOTPOOL_FREE_DECOMMIT));
+	EXPECT_EQ(10, call_stat(self->fd).cold_slots);
 
 	for (i = 0; i < 10; i++) {
-		int slot = pool_alloc_any(self->fd);
+		int slot = call_alloc_any(self->fd);
 
 		ASSERT_GE(slot, 0);
 		ASSERT_LT(slot, 10);
 		ASSERT_FALSE(taken[slot]);
 		taken[slot] = true;
 	}
-	EXPECT_EQ(-ENOSPC, pool_alloc_any(self->fd));
+	EXPECT_EQ(-ENOSPC, call_alloc_any(self->fd));
 	for (i = 0; i < 10; i++)
-		ASSERT_EQ(0, pool_free(self->fd, i));
+		ASSERT_EQ(0, call_free(self->fd, i));
 }
 
 TEST_F(pool, cannot_be_created_twice)
@@ -204,55 +207,55 @@ TEST_F(pool, cannot_be_created_twice)
 	struct slotpool_info_args info;
 	int log;
 
-	ASSERT_EQ(0, pool_load("nr_slots=5"));
-	self->fd = pool_open();
+	ASSERT_EQ(0, load_pool("nr_slots=5"));
+	self->fd = open_pool();
 	ASSERT_GE(self->fd, 0);
-	log = pool_log_open();
+	log = open_log();
 	ASSERT_GE(log, 0);
-	EXPECT_EQ(-EEXIST, pool_load("nr_slots=6"));
-	EXPECT_FALSE(pool_log_next(log, message, sizeof(message)));
+	EXPECT_EQ(-EEXIST, load_pool("nr_slots=6"));
+	EXPECT_FALSE(next_log_message(log, message, sizeof(message)));
 	close(log);
-	info = pool_info(self->fd);
+	info = call_info(self->fd);
 	EXPECT_EQ(5, info.nr_slots);
 }
 
 /* Allocates, writes, resets and frees, so that most counters move. */
 static void use(struct __test_metadata *_metadata, int fd)
 {
-	char *map = pool_map(fd, 0, 2);
+	char *map = map_slots(fd, 0, 2);
 	int i;
 
 	ASSERT_NE(MAP_FAILED, map);
 	for (i = 0; i < 3; i++) {
-		int slot = pool_alloc_exact(fd, 1);
+		int slot = call_alloc_exact(fd, 1);
 
 		ASSERT_EQ(1, slot);
-		map[pool_info(fd).slot_stride] = 'w';
-		ASSERT_GT(pool_reset(fd, slot), 0);
-		ASSERT_GT(pool_free(fd, slot), 0);
+		map[call_info(fd).slot_stride] = 'w';
+		ASSERT_GT(call_reset(fd, slot), 0);
+		ASSERT_GT(call_free(fd, slot), 0);
 	}
-	ASSERT_EQ(0, munmap(map, 2 * pool_info(fd).slot_stride));
+	ASSERT_EQ(0, munmap(map, 2 * call_info(fd).slot_stride));
 }
 
 TEST_F(pool, starts_afresh_when_the_module_is_loaded_again)
 {
 	struct slotpool_stat_args first, used, second;
 
-	ASSERT_EQ(0, pool_load(""));
-	self->fd = pool_open();
+	ASSERT_EQ(0, load_pool(""));
+	self->fd = open_pool();
 	ASSERT_GE(self->fd, 0);
-	first = pool_stat(self->fd);
+	first = call_stat(self->fd);
 	use(_metadata, self->fd);
-	used = pool_stat(self->fd);
+	used = call_stat(self->fd);
 	EXPECT_EQ(3, used.frees);
 	EXPECT_EQ(first.reserve_free_pages - 1, used.reserve_free_pages);
 	ASSERT_EQ(0, close(self->fd));
-	ASSERT_EQ(0, pool_unload());
+	ASSERT_EQ(0, unload_pool());
 
-	ASSERT_EQ(0, pool_load(""));
-	self->fd = pool_open();
+	ASSERT_EQ(0, load_pool(""));
+	self->fd = open_pool();
 	ASSERT_GE(self->fd, 0);
-	second = pool_stat(self->fd);
+	second = call_stat(self->fd);
 	EXPECT_EQ(0, memcmp(&first, &second, sizeof(first)));
 }
 
@@ -268,39 +271,39 @@ TEST_F(pool, of_100000_slots_of_4_gib_costs_what_it_holds)
 	char *maps[3];
 	int i;
 
-	ASSERT_EQ(0, pool_load("nr_slots=100000 slot_size=4G slot_stride=8G reserve_pages=16"));
-	self->fd = pool_open();
+	ASSERT_EQ(0, load_pool("nr_slots=100000 slot_size=4G slot_stride=8G reserve_pages=16"));
+	self->fd = open_pool();
 	ASSERT_GE(self->fd, 0);
 
 	for (i = 0; i < 3; i++) {
-		ASSERT_EQ(slots[i], pool_alloc_exact(self->fd, slots[i]));
-		maps[i] = pool_map(self->fd, slots[i], 1);
+		ASSERT_EQ(slots[i], call_alloc_exact(self->fd, slots[i]));
+		maps[i] = map_slots(self->fd, slots[i], 1);
 		ASSERT_NE(MAP_FAILED, maps[i]);
 		EXPECT_EQ(0, maps[i][size / 2]);
 		maps[i][0] = 'a' + i;
 		maps[i][size - 1] = 'x' + i;
-		EXPECT_FALSE(pool_can_read(maps[i] + size));
-		EXPECT_FALSE(pool_can_write(maps[i] + 2 * size - 1));
+		EXPECT_FALSE(can_read(maps[i] + size));
+		EXPECT_FALSE(can_write(maps[i] + 2 * size - 1));
 	}
 	for (i = 0; i < 3; i++) {
 		EXPECT_EQ('a' + i, maps[i][0]);
 		EXPECT_EQ('x' + i, maps[i][size - 1]);
 	}
 
-	stat = pool_stat(self->fd);
+	stat = call_stat(self->fd);
 	EXPECT_EQ(3, stat.used_slots);
 	EXPECT_EQ(99997, stat.cold_slots);
 	EXPECT_EQ(6, stat.held_pages);
 	EXPECT_EQ(6, stat.client_pages);
 	EXPECT_EQ(10, stat.reserve_free_pages);
 
-	ASSERT_EQ(0, pool_call(self->fd, SLOTPOOL_LIST, &list));
+	ASSERT_EQ(0, call_command(self->fd, SLOTPOOL_LIST, &list));
 	ASSERT_EQ(3, list.nr_entries);
 	for (i = 0; i < 3; i++) {
 		EXPECT_EQ(slots[i], entries[i].slot);
 		EXPECT_EQ(size, entries[i].limit);
 		EXPECT_EQ(2 * page, entries[i].held);
-		EXPECT_EQ(2 * page, pool_free(self->fd, slots[i]));
+		EXPECT_EQ(2 * page, call_free(self->fd, slots[i]));
 		EXPECT_EQ(0, munmap(maps[i], 2 * size));
 	}
 }
@@ -357,22 +360,22 @@ FIXTURE_SETUP(size)
 	snprintf(self->parameters, sizeof(self->parameters),
 		 "nr_slots=4 slot_size=%s slot_stride=%s keep_bytes=%s",
 		 variant->text, variant->text, variant->text);
-	ASSERT_EQ(0, pool_load(self->parameters));
+	ASSERT_EQ(0, load_pool(self->parameters));
 }
 
 FIXTURE_TEARDOWN(size)
 {
-	EXPECT_EQ(0, pool_unload());
+	EXPECT_EQ(0, unload_pool());
 }
 
 TEST_F(size, is_understood_and_read_back_in_bytes)
 {
-	int fd = pool_open();
+	int fd = open_pool();
 	struct slotpool_info_args info;
 	char bytes[32];
 
 	ASSERT_GE(fd, 0);
-	info = pool_info(fd);
+	info = call_info(fd);
 	close(fd);
 	snprintf(bytes, sizeof(bytes), "%ju", (uintmax_t)variant->bytes);
 	EXPECT_EQ(variant->bytes, info.slot_size);
@@ -397,15 +400,15 @@ FIXTURE(load)
 FIXTURE_SETUP(load)
 {
 	load_for_the_first_time(_metadata);
-	self->log = pool_log_open();
+	self->log = open_log();
 	ASSERT_GE(self->log, 0);
 }
 
 FIXTURE_TEARDOWN(load)
 {
 	EXPECT_EQ(0, close(self->log));
-	EXPECT_EQ(0, pool_load(""));
-	EXPECT_EQ(0, pool_unload());
+	EXPECT_EQ(0, load_pool(""));
+	EXPECT_EQ(0, unload_pool());
 }
 
 /* Loading fails, one message says why, and that is all. */
@@ -414,17 +417,17 @@ static void refuse(struct __test_metadata *_metadata, int log, int error,
 {
 	char message[8192];
 
-	ASSERT_EQ(-error, pool_load(impossible->parameters)) {
+	ASSERT_EQ(-error, load_pool(impossible->parameters)) {
 		TH_LOG("%s", impossible->parameters);
-		pool_unload();
+		unload_pool();
 	}
-	ASSERT_TRUE(pool_log_next(log, message, sizeof(message))) {
+	ASSERT_TRUE(next_log_message(log, message, sizeof(message))) {
 		TH_LOG("%s: nothing was logged", impossible->parameters);
 	}
 	ASSERT_NE(NULL, strstr(message, impossible->name)) {
 		TH_LOG("%s: logged: %s", impossible->parameters, message);
 	}
-	ASSERT_FALSE(pool_log_next(log, message, sizeof(message))) {
+	ASSERT_FALSE(next_log_message(log, message, sizeof(message))) {
 		TH_LOG("%s: also logged: %s", impossible->parameters, message);
 	}
 	ASSERT_TRUE(nothing_is_left()) {

@@ -5,8 +5,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "pool.h"
-#include "kselftest_harness.h"
+#include "lib/device.h"
+#include "lib/harness.h"
 
 FIXTURE(policy)
 {
@@ -64,15 +64,15 @@ FIXTURE_VARIANT_ADD(policy, decommit)
 
 FIXTURE_SETUP(policy)
 {
-	ASSERT_EQ(0, pool_load(variant->parameters));
-	self->fd = pool_open();
+	ASSERT_EQ(0, load_pool(variant->parameters));
+	self->fd = open_pool();
 	ASSERT_GE(self->fd, 0);
 }
 
 FIXTURE_TEARDOWN(policy)
 {
 	EXPECT_EQ(0, close(self->fd));
-	EXPECT_EQ(0, pool_unload());
+	EXPECT_EQ(0, unload_pool());
 }
 
 /* Does the step that is written as "A1->0" and so on; returns false if it fails. */
@@ -82,14 +82,14 @@ static bool do_step(int fd, const char *step)
 
 	switch (step[0]) {
 	case 'A':
-		return (step[1] == '-' ? pool_alloc_any(fd) : pool_alloc_key(fd, number)) ==
+		return (step[1] == '-' ? call_alloc_any(fd) : call_alloc_key(fd, number)) ==
 		       step[4] - '0';
 	case 'F':
-		return pool_free(fd, number) == 0;
+		return call_free(fd, number) == 0;
 	case 'D':
-		return pool_free_flags(fd, number, SLOTPOOL_FREE_DECOMMIT) == 0;
+		return call_free_flags(fd, number, SLOTPOOL_FREE_DECOMMIT) == 0;
 	case 'P':
-		return pool_purge(fd, SLOTPOOL_PURGE_KEY, number, 0) > 0;
+		return call_purge(fd, SLOTPOOL_PURGE_KEY, number, 0) > 0;
 	default:
 		return false;
 	}
@@ -116,7 +116,7 @@ static void *purge_all_the_time(void *result)
 	long *purged = result;
 
 	while (!purge_stop)
-		*purged += pool_purge(purge_client, 0, 0, 0);
+		*purged += call_purge(purge_client, 0, 0, 0);
 	return NULL;
 }
 
@@ -128,18 +128,18 @@ TEST(allocations_wait_for_a_slot_that_is_being_purged)
 	char *base;
 	int slot;
 
-	ASSERT_EQ(0, pool_load("nr_slots=1 slot_size=1M max_unused_warm_slots=1"));
-	purge_client = pool_open();
-	base = pool_map(purge_client, 0, 1);
+	ASSERT_EQ(0, load_pool("nr_slots=1 slot_size=1M max_unused_warm_slots=1"));
+	purge_client = open_pool();
+	base = map_slots(purge_client, 0, 1);
 	ASSERT_NE(MAP_FAILED, base);
 	ASSERT_EQ(0, pthread_create(&thread, NULL, purge_all_the_time, &purged));
 	for (i = 0; i < 1000; i++) {
-		slot = i % 2 ? pool_alloc_any(purge_client) : pool_alloc_exact(purge_client, 0);
+		slot = i % 2 ? call_alloc_any(purge_client) : call_alloc_exact(purge_client, 0);
 		if (slot != 0)
 			break;
 		for (pages = 0; pages < 64; pages++)
 			base[pages * 4096] = 'x';
-		if (pool_free(purge_client, 0) < 0)
+		if (call_free(purge_client, 0) < 0)
 			break;
 	}
 	purge_stop = true;
@@ -148,7 +148,7 @@ TEST(allocations_wait_for_a_slot_that_is_being_purged)
 	ASSERT_LT(0, purged);
 	ASSERT_EQ(0, munmap(base, 2UL << 20));
 	ASSERT_EQ(0, close(purge_client));
-	ASSERT_EQ(0, pool_unload());
+	ASSERT_EQ(0, unload_pool());
 }
 
 TEST_HARNESS_MAIN

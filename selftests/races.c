@@ -10,12 +10,12 @@
 #include <stdatomic.h>
 #include <time.h>
 
-#include "pool.h"
-#include "random.h"
-#include "segv.h"
-#include "kselftest_harness.h"
+#include "lib/access.h"
+#include "lib/device.h"
+#include "lib/file.h"
+#include "lib/harness.h"
+#include "lib/random.h"
 
-#define PAGE 4096L
 #define NR_PAGES 8
 #define SLOT (16 * PAGE)
 #define STRIDE (2 * SLOT)
@@ -74,10 +74,10 @@ FIXTURE_SETUP(races)
 {
 	self->race.seed = random_seed();
 	TH_LOG("SLOTPOOL_SEED=%#llx", (unsigned long long)self->race.seed);
-	segv_handle();
+	access_handle();
 	self->race.fd = -1;
 	self->race.other_fd = -1;
-	pool_unload();
+	unload_pool();
 }
 
 static void load(struct __test_metadata *_metadata, struct race *race, const char *parameters)
@@ -87,12 +87,12 @@ static void load(struct __test_metadata *_metadata, struct race *race, const cha
 	int i;
 
 	snprintf(text, sizeof(text), GEOMETRY "%s", parameters);
-	ASSERT_EQ(0, pool_load(text));
-	race->fd = pool_open();
-	race->other_fd = pool_open();
+	ASSERT_EQ(0, load_pool(text));
+	race->fd = open_pool();
+	race->other_fd = open_pool();
 	ASSERT_GE(race->fd, 0);
 	ASSERT_GE(race->other_fd, 0);
-	race->base = pool_map(race->fd, 0, NR_SLOTS);
+	race->base = map_slots(race->fd, 0, NR_SLOTS);
 	ASSERT_NE(MAP_FAILED, race->base);
 	for (i = 0; i < 2; i++) {
 		char image[NR_PAGES * PAGE];
@@ -102,7 +102,7 @@ static void load(struct __test_metadata *_metadata, struct race *race, const cha
 		};
 
 		memset(image, bytes[i], sizeof(image));
-		race->images[i] = pool_image_of_memory(race->fd, sizeof(image), &range, 1);
+		race->images[i] = call_image_memory(race->fd, sizeof(image), &range, 1);
 		ASSERT_GT(race->images[i], 0);
 	}
 }
@@ -139,15 +139,15 @@ FIXTURE_TEARDOWN(races)
 	close(self->race.fd);
 	close(self->race.other_fd);
 	EXPECT_TRUE(pool_is_idle());
-	EXPECT_EQ(0, pool_unload());
+	EXPECT_EQ(0, unload_pool());
 }
 
 static void write_slot_0(struct race *race)
 {
-	segv_put(race->base + random_next(&race->seed) % NR_PAGES * PAGE, 'A');
+	access_put(race->base + random_next(&race->seed) % NR_PAGES * PAGE, 'A');
 }
 
-TEST_F_TIMEOUT(races, a_fault_and_a_free, 120)
+TEST_F(races, a_fault_and_a_free)
 {
 	struct race *race = &self->race;
 	int i;
@@ -157,12 +157,12 @@ TEST_F_TIMEOUT(races, a_fault_and_a_free, 120)
 	for (i = 0; goes_on(race, i); i++) {
 		int64_t held;
 
-		ASSERT_EQ(0, pool_alloc_exact(race->fd, 0));
+		ASSERT_EQ(0, call_alloc_exact(race->fd, 0));
 		if (i % 4 == 0)
 			sched_yield();
-		held = pool_free_flags(race->fd, 0, SLOTPOOL_FREE_DECOMMIT);
+		held = call_free_flags(race->fd, 0, SLOTPOOL_FREE_DECOMMIT);
 		ASSERT_EQ(0, held);
-		if (pool_stat(race->fd).held_pages)
+		if (call_stat(race->fd).held_pages)
 			broke(race, "an emptied slot that nobody owns holds nothing", i);
 	}
 	end(_metadata, race);
@@ -171,42 +171,42 @@ TEST_F_TIMEOUT(races, a_fault_and_a_free, 120)
 static void use_slot_0_as_first_client(struct race *race)
 {
 	char *page = race->base + random_next(&race->seed) % NR_PAGES * PAGE;
-	int value = segv_get(page);
+	int value = access_get(page);
 
 	if (!is_one_of(value, 0, 'A'))
 		broke(race, "the first client reads zeros or what it wrote", value);
-	segv_put(page, 'A');
+	access_put(page, 'A');
 }
 
-TEST_F_TIMEOUT(races, a_fault_and_a_change_of_client, 120)
+TEST_F(races, a_fault_and_a_change_of_client)
 {
 	struct race *race = &self->race;
 	int i, page;
 
 	load(_metadata, race, "reserve_pages=64");
-	race->other_base = pool_map(race->other_fd, 0, 1);
+	race->other_base = map_slots(race->other_fd, 0, 1);
 	ASSERT_NE(MAP_FAILED, race->other_base);
 	begin(_metadata, race, use_slot_0_as_first_client);
 	for (i = 0; goes_on(race, i); i++) {
-		ASSERT_EQ(0, pool_alloc_exact(race->other_fd, 0));
+		ASSERT_EQ(0, call_alloc_exact(race->other_fd, 0));
 		for (page = 0; page < NR_PAGES; page++) {
-			int value = segv_get(race->other_base + page * PAGE);
+			int value = access_get(race->other_base + page * PAGE);
 
 			if (value)
 				broke(race, "the second client finds zeros", value);
 			race->other_base[page * PAGE] = 'B';
 		}
-		ASSERT_EQ(NR_PAGES * PAGE, pool_free(race->other_fd, 0));
-		ASSERT_EQ(0, pool_alloc_exact(race->fd, 0));
+		ASSERT_EQ(NR_PAGES * PAGE, call_free(race->other_fd, 0));
+		ASSERT_EQ(0, call_alloc_exact(race->fd, 0));
 		if (i % 4 == 0)
 			sched_yield();
-		ASSERT_LE(0, pool_free(race->fd, 0));
+		ASSERT_LE(0, call_free(race->fd, 0));
 	}
 	end(_metadata, race);
 	ASSERT_EQ(0, munmap(race->other_base, STRIDE));
 }
 
-TEST_F_TIMEOUT(races, a_fault_and_a_change_of_image, 120)
+TEST_F(races, a_fault_and_a_change_of_image)
 {
 	struct race *race = &self->race;
 	int i, page;
@@ -219,15 +219,15 @@ TEST_F_TIMEOUT(races, a_fault_and_a_change_of_image, 120)
 			.image = race->images[i % 2],
 		};
 
-		ASSERT_EQ(0, pool_alloc(race->fd, alloc));
+		ASSERT_EQ(0, call_alloc(race->fd, alloc));
 		for (page = 0; page < NR_PAGES; page++) {
 			/* Nobody writes to its end. */
-			int value = segv_get(race->base + page * PAGE + PAGE - 1);
+			int value = access_get(race->base + page * PAGE + PAGE - 1);
 
 			if (value != (i % 2 ? '2' : '1'))
 				broke(race, "a slot reads as its image", value);
 		}
-		ASSERT_LE(0, pool_free(race->fd, 0));
+		ASSERT_LE(0, call_free(race->fd, 0));
 	}
 	end(_metadata, race);
 }
@@ -243,25 +243,25 @@ static void read_slot_0_through_the_second_mapping(struct race *race)
 	/* Odd while the slot becomes new */
 	if (phase % 2)
 		return;
-	if (sigsetjmp(segv_return, 0))
+	if (sigsetjmp(access_return, 0))
 		return;
 	value = *address;
 	if (value < written && race->phase == phase)
 		broke(race, "what was written is read through every mapping", page);
 }
 
-TEST_F_TIMEOUT(races, a_read_and_a_write_fault_of_a_page_mapped_twice, 120)
+TEST_F(races, a_read_and_a_write_fault_of_a_page_mapped_twice)
 {
 	struct race *race = &self->race;
 	int i, page;
 
 	load(_metadata, race, "reserve_pages=64");
-	race->other_base = pool_map(race->fd, 0, 1);
+	race->other_base = map_slots(race->fd, 0, 1);
 	ASSERT_NE(MAP_FAILED, race->other_base);
 	race->phase = 1;
 	begin(_metadata, race, read_slot_0_through_the_second_mapping);
 	for (i = 1; goes_on(race, i); i++) {
-		ASSERT_EQ(0, pool_alloc_exact(race->fd, 0));
+		ASSERT_EQ(0, call_alloc_exact(race->fd, 0));
 		for (page = 0; page < NR_PAGES; page++)
 			race->written[page] = 0;
 		race->phase++;
@@ -274,66 +274,66 @@ TEST_F_TIMEOUT(races, a_read_and_a_write_fault_of_a_page_mapped_twice, 120)
 				broke(race, "both mappings show the same", page);
 		}
 		race->phase++;
-		ASSERT_EQ(0, pool_free_flags(race->fd, 0, SLOTPOOL_FREE_DECOMMIT));
+		ASSERT_EQ(0, call_free_flags(race->fd, 0, SLOTPOOL_FREE_DECOMMIT));
 	}
 	end(_metadata, race);
 	ASSERT_EQ(0, munmap(race->other_base, STRIDE));
 }
 
-TEST_F_TIMEOUT(races, a_fault_and_a_resize, 120)
+TEST_F(races, a_fault_and_a_resize)
 {
 	struct race *race = &self->race;
 	int i, page;
 
 	load(_metadata, race, "reserve_pages=64");
-	ASSERT_EQ(0, pool_alloc_exact(race->fd, 0));
+	ASSERT_EQ(0, call_alloc_exact(race->fd, 0));
 	begin(_metadata, race, write_slot_0);
 	for (i = 0; goes_on(race, i); i++) {
-		ASSERT_LE(0, pool_resize(race->fd, 0, 0, 0));
+		ASSERT_LE(0, call_resize(race->fd, 0, 0, 0));
 		for (page = 0; page < NR_PAGES; page++) {
-			int value = segv_get(race->base + page * PAGE);
+			int value = access_get(race->base + page * PAGE);
 
 			if (value >= 0)
 				broke(race, "nothing above the limit can be read", value);
 		}
-		if (pool_stat(race->fd).held_pages)
+		if (call_stat(race->fd).held_pages)
 			broke(race, "nothing above the limit is held", i);
-		ASSERT_EQ(0, pool_resize(race->fd, 0, 0, SLOT));
+		ASSERT_EQ(0, call_resize(race->fd, 0, 0, SLOT));
 		if (i % 4 == 0)
 			sched_yield();
 	}
 	end(_metadata, race);
-	ASSERT_LE(0, pool_free(race->fd, 0));
+	ASSERT_LE(0, call_free(race->fd, 0));
 }
 
-TEST_F_TIMEOUT(races, a_reset_and_a_thread_that_writes, 120)
+TEST_F(races, a_reset_and_a_thread_that_writes)
 {
 	struct race *race = &self->race;
 	int i;
 
 	load(_metadata, race, "reserve_pages=64 keep_bytes=16K");
-	race->other_base = pool_map(race->other_fd, 2, 1);
+	race->other_base = map_slots(race->other_fd, 2, 1);
 	ASSERT_NE(MAP_FAILED, race->other_base);
-	ASSERT_EQ(0, pool_alloc_exact(race->fd, 0));
-	ASSERT_EQ(1, pool_alloc_exact(race->fd, 1));
-	ASSERT_EQ(2, pool_alloc_exact(race->other_fd, 2));
+	ASSERT_EQ(0, call_alloc_exact(race->fd, 0));
+	ASSERT_EQ(1, call_alloc_exact(race->fd, 1));
+	ASSERT_EQ(2, call_alloc_exact(race->other_fd, 2));
 	memset(race->base + STRIDE, 'n', NR_PAGES * PAGE);
 	memset(race->other_base, 'o', NR_PAGES * PAGE);
 	begin(_metadata, race, write_slot_0);
 	for (i = 0; goes_on(race, i); i++) {
-		ASSERT_LE(0, pool_reset(race->fd, 0));
+		ASSERT_LE(0, call_reset(race->fd, 0));
 		if (i % 100 == 0 &&
-		    !(pool_all_bytes(race->base + STRIDE, NR_PAGES * PAGE, 'n') &&
-		      pool_all_bytes(race->other_base, NR_PAGES * PAGE, 'o')))
+		    !(all_bytes(race->base + STRIDE, NR_PAGES * PAGE, 'n') &&
+		      all_bytes(race->other_base, NR_PAGES * PAGE, 'o')))
 			broke(race, "no other slot changes", i);
 	}
 	end(_metadata, race);
-	ASSERT_LE(0, pool_reset(race->fd, 0));
-	ASSERT_TRUE(pool_all_bytes(race->base, SLOT, 0));
-	ASSERT_TRUE(pool_all_bytes(race->base + STRIDE, NR_PAGES * PAGE, 'n'));
-	ASSERT_TRUE(pool_all_bytes(race->other_base, NR_PAGES * PAGE, 'o'));
-	ASSERT_EQ(0, pool_free_flags(race->fd, 0, SLOTPOOL_FREE_DECOMMIT));
-	ASSERT_EQ(0, pool_free_flags(race->fd, 1, SLOTPOOL_FREE_DECOMMIT));
+	ASSERT_LE(0, call_reset(race->fd, 0));
+	ASSERT_TRUE(all_bytes(race->base, SLOT, 0));
+	ASSERT_TRUE(all_bytes(race->base + STRIDE, NR_PAGES * PAGE, 'n'));
+	ASSERT_TRUE(all_bytes(race->other_base, NR_PAGES * PAGE, 'o'));
+	ASSERT_EQ(0, call_free_flags(race->fd, 0, SLOTPOOL_FREE_DECOMMIT));
+	ASSERT_EQ(0, call_free_flags(race->fd, 1, SLOTPOOL_FREE_DECOMMIT));
 	ASSERT_EQ(0, munmap(race->other_base, STRIDE));
 }
 
@@ -345,10 +345,10 @@ static void write_until_stopped(struct race *race)
 		while (race->phase == 2 && !race->over)
 			sched_yield();
 	}
-	segv_put(race->base, 'w');
+	access_put(race->base, 'w');
 }
 
-TEST_F_TIMEOUT(races, a_free_in_a_strict_pool_and_a_thread_that_writes, 120)
+TEST_F(races, a_free_in_a_strict_pool_and_a_thread_that_writes)
 {
 	struct race *race = &self->race;
 	int i;
@@ -360,13 +360,13 @@ TEST_F_TIMEOUT(races, a_free_in_a_strict_pool_and_a_thread_that_writes, 120)
 	while (race->phase != 2)
 		sched_yield();
 	for (i = 0; goes_on(race, i); i++) {
-		ASSERT_EQ(0, pool_alloc_key(race->fd, 1));
-		if (segv_get(race->base) != 0)
+		ASSERT_EQ(0, call_alloc_key(race->fd, 1));
+		if (access_get(race->base) != 0)
 			broke(race, "a write during FREE is gone", i);
 		memset(race->base, 'm', NR_PAGES * PAGE);
 		race->phase = 0;
 		sched_yield();
-		ASSERT_LE(0, pool_free(race->fd, 0));
+		ASSERT_LE(0, call_free(race->fd, 0));
 		race->phase = 1;
 		while (race->phase != 2)
 			sched_yield();
@@ -377,7 +377,7 @@ TEST_F_TIMEOUT(races, a_free_in_a_strict_pool_and_a_thread_that_writes, 120)
 /* Uses slots of any of three affinities. */
 static void use_slots(struct race *race)
 {
-	int slot = pool_alloc_key(race->fd, random_next(&race->seed) % 3);
+	int slot = call_alloc_key(race->fd, random_next(&race->seed) % 3);
 	int page;
 
 	if (slot < 0) {
@@ -397,7 +397,7 @@ static void use_slots(struct race *race)
 		if (*address != 'A' + slot)
 			broke(race, "a slot in use keeps what was written", *address);
 	}
-	if (pool_free(race->fd, slot) < 0)
+	if (call_free(race->fd, slot) < 0)
 		broke(race, "a slot in use can be freed", slot);
 }
 
@@ -415,16 +415,16 @@ static void use_slots_against(struct __test_metadata *_metadata, struct race *ra
 
 static void purge_everything(struct race *race)
 {
-	if (pool_purge(race->fd, 0, 0, 0) < 0)
+	if (call_purge(race->fd, 0, 0, 0) < 0)
 		broke(race, "a purge works", 0);
 }
 
-TEST_F_TIMEOUT(races, a_purge_and_an_allocation, 120)
+TEST_F(races, a_purge_and_an_allocation)
 {
 	use_slots_against(_metadata, &self->race, "reserve_pages=64", purge_everything);
 }
 
-TEST_F_TIMEOUT(races, two_allocations, 120)
+TEST_F(races, two_allocations)
 {
 	struct race *race = &self->race;
 	struct race mine;
@@ -447,7 +447,7 @@ static void shrink_caches(struct race *race)
 		broke(race, "caches can be dropped", errno);
 }
 
-TEST_F_TIMEOUT(races, the_shrinker_and_allocations, 120)
+TEST_F(races, the_shrinker_and_allocations)
 {
 	use_slots_against(_metadata, &self->race, "reserve_pages=0", shrink_caches);
 }
@@ -462,7 +462,7 @@ static void make_and_release_an_image(struct race *race)
 	int handle;
 
 	memset(image, 'i', sizeof(image));
-	handle = pool_image_of_memory(race->fd, PAGE, &range, 1);
+	handle = call_image_memory(race->fd, PAGE, &range, 1);
 	if (handle < 0) {
 		broke(race, "an image can be made", handle);
 		return;
@@ -470,11 +470,11 @@ static void make_and_release_an_image(struct race *race)
 	race->published = handle;
 	if (random_next(&race->seed) % 2)
 		sched_yield();
-	if (pool_release(race->fd, handle) < 0)
+	if (call_release(race->fd, handle) < 0)
 		broke(race, "an image can be released", handle);
 }
 
-TEST_F_TIMEOUT(races, the_release_of_an_image_and_an_allocation, 120)
+TEST_F(races, the_release_of_an_image_and_an_allocation)
 {
 	struct race *race = &self->race;
 	int i;
@@ -483,18 +483,18 @@ TEST_F_TIMEOUT(races, the_release_of_an_image_and_an_allocation, 120)
 	begin(_metadata, race, make_and_release_an_image);
 	for (i = 0; goes_on(race, i); i++) {
 		int handle = race->published;
-		int slot = pool_alloc_image(race->fd, handle);
+		int slot = call_alloc_image(race->fd, handle);
 		int value;
 
 		if (slot == -ENOENT)
 			continue;
 		ASSERT_LE(0, slot);
 		/* The handle may have been an earlier image's. */
-		value = segv_get(race->base + slot * STRIDE + i % PAGE);
+		value = access_get(race->base + slot * STRIDE + i % PAGE);
 		if (value != 'i' && value != '1' && value != '2')
 			broke(race, "a slot reads as its image", value);
 		race->base[slot * STRIDE] = 'w';
-		ASSERT_LE(0, pool_free_flags(race->fd, slot, i % 2 ? 0 : SLOTPOOL_FREE_DECOMMIT));
+		ASSERT_LE(0, call_free_flags(race->fd, slot, i % 2 ? 0 : SLOTPOOL_FREE_DECOMMIT));
 	}
 	end(_metadata, race);
 }
@@ -502,7 +502,7 @@ TEST_F_TIMEOUT(races, the_release_of_an_image_and_an_allocation, 120)
 /* A life in a slot that was empty, and that no other life's pages show up in. */
 static void start_cold(struct race *race, int which)
 {
-	int slot = pool_alloc_image(race->fd, race->images[which]);
+	int slot = call_alloc_image(race->fd, race->images[which]);
 	int page, value;
 
 	if (slot < 0) {
@@ -510,17 +510,17 @@ static void start_cold(struct race *race, int which)
 		return;
 	}
 	for (page = 0; page < NR_PAGES; page++) {
-		value = segv_get(race->base + slot * STRIDE + page * PAGE);
+		value = access_get(race->base + slot * STRIDE + page * PAGE);
 		if (value != '1' + which)
 			broke(race, "a slot begins as its image", value);
-		segv_put(race->base + slot * STRIDE + page * PAGE, 'A' + which);
+		access_put(race->base + slot * STRIDE + page * PAGE, 'A' + which);
 	}
 	for (page = 0; page < NR_PAGES; page++) {
-		value = segv_get(race->base + slot * STRIDE + page * PAGE);
+		value = access_get(race->base + slot * STRIDE + page * PAGE);
 		if (value != 'A' + which)
 			broke(race, "a slot keeps what is written to it", value);
 	}
-	value = pool_free_flags(race->fd, slot, SLOTPOOL_FREE_DECOMMIT);
+	value = call_free_flags(race->fd, slot, SLOTPOOL_FREE_DECOMMIT);
 	if (value)
 		broke(race, "the slot can be emptied", value);
 }
@@ -530,7 +530,7 @@ static void start_cold_too(struct race *race)
 	start_cold(race, 1);
 }
 
-TEST_F_TIMEOUT(races, two_cold_starts, 120)
+TEST_F(races, two_cold_starts)
 {
 	struct race *race = &self->race;
 	int i;
@@ -540,7 +540,7 @@ TEST_F_TIMEOUT(races, two_cold_starts, 120)
 	for (i = 0; goes_on(race, i / 4); i++)
 		start_cold(race, 0);
 	end(_metadata, race);
-	ASSERT_LT(NR_PAGES, pool_stat(race->fd).prepared_pages);
+	ASSERT_LT(NR_PAGES, call_stat(race->fd).prepared_pages);
 }
 
 static void change_n(struct race *race)
@@ -555,7 +555,7 @@ static void change_n(struct race *race)
 		broke(race, "the bound of idle bytes can be written", errno);
 }
 
-TEST_F_TIMEOUT(races, a_change_of_n_and_allocations, 120)
+TEST_F(races, a_change_of_n_and_allocations)
 {
 	use_slots_against(_metadata, &self->race, "reserve_pages=64", change_n);
 }
@@ -568,14 +568,14 @@ static void map_what_is_open(struct race *race)
 
 	if (map == MAP_FAILED)
 		return;
-	value = segv_get(map);
+	value = access_get(map);
 	if (!is_one_of(value, 0, 'm'))
 		broke(race, "a mapping shows its client's slot", value);
-	segv_put(map, 'm');
+	access_put(map, 'm');
 	munmap(map, STRIDE);
 }
 
-TEST_F_TIMEOUT(races, a_mapping_and_a_close, 120)
+TEST_F(races, a_mapping_and_a_close)
 {
 	struct race *race = &self->race;
 	int i;
@@ -584,12 +584,12 @@ TEST_F_TIMEOUT(races, a_mapping_and_a_close, 120)
 	race->published = -1;
 	begin(_metadata, race, map_what_is_open);
 	for (i = 0; goes_on(race, i); i++) {
-		int fd = pool_open();
+		int fd = open_pool();
 
 		ASSERT_GE(fd, 0);
 		/* A mapping of the last file may still have the slot. */
 		if (i % 2)
-			pool_alloc_exact(fd, 0);
+			call_alloc_exact(fd, 0);
 		race->published = fd;
 		if (i % 4 == 0)
 			sched_yield();
@@ -604,22 +604,22 @@ static void *touch_all_slots(void *argument)
 	unsigned int i;
 
 	for (i = 0;; i++)
-		segv_put(base + i % NR_SLOTS * STRIDE + i / NR_SLOTS % NR_PAGES * PAGE, 'x');
+		access_put(base + i % NR_SLOTS * STRIDE + i / NR_SLOTS % NR_PAGES * PAGE, 'x');
 	return NULL;
 }
 
 /* A process that ends while its other threads fault. */
 static void end_while_faulting(unsigned int yields)
 {
-	int fd = pool_open();
-	char *base = pool_map(fd, 0, NR_SLOTS);
+	int fd = open_pool();
+	char *base = map_slots(fd, 0, NR_SLOTS);
 	pthread_t thread;
 	unsigned int i;
 
 	if (fd < 0 || base == MAP_FAILED)
 		_exit(1);
 	for (i = 0; i < NR_SLOTS; i++) {
-		if (pool_alloc_any(fd) < 0)
+		if (call_alloc_any(fd) < 0)
 			_exit(2);
 	}
 	for (i = 0; i < 3; i++) {
@@ -631,12 +631,12 @@ static void end_while_faulting(unsigned int yields)
 	_exit(0);
 }
 
-TEST_F_TIMEOUT(races, an_exit_and_faults, 120)
+TEST_F(races, an_exit_and_faults)
 {
 	struct race *race = &self->race;
 	int i, status;
 
-	ASSERT_EQ(0, pool_load(GEOMETRY "reserve_pages=16"));
+	ASSERT_EQ(0, load_pool(GEOMETRY "reserve_pages=16"));
 	clock_gettime(CLOCK_MONOTONIC, &race->start);
 	for (i = 0; goes_on(race, i); i++) {
 		pid_t child = fork();
@@ -653,7 +653,7 @@ TEST_F_TIMEOUT(races, an_exit_and_faults, 120)
 /* Uses the pool whenever there is one. */
 static void use_a_pool_that_comes_and_goes(struct race *race)
 {
-	int fd = pool_open();
+	int fd = open_pool();
 	char *base;
 
 	if (fd < 0) {
@@ -662,23 +662,23 @@ static void use_a_pool_that_comes_and_goes(struct race *race)
 			broke(race, "there is a pool or none", errno);
 		return;
 	}
-	base = pool_map(fd, 0, 1);
-	if (base == MAP_FAILED || pool_alloc_exact(fd, 0) || !segv_put(base, 'u'))
+	base = map_slots(fd, 0, 1);
+	if (base == MAP_FAILED || call_alloc_exact(fd, 0) || !access_put(base, 'u'))
 		broke(race, "a pool that could be opened works", errno);
 	if (base != MAP_FAILED)
 		munmap(base, STRIDE);
 	close(fd);
 }
 
-TEST_F_TIMEOUT(races, an_unload_and_an_open, 120)
+TEST_F(races, an_unload_and_an_open)
 {
 	struct race *race = &self->race;
 	int i, nr_unloaded = 0;
 
-	ASSERT_EQ(0, pool_load(GEOMETRY "reserve_pages=16"));
+	ASSERT_EQ(0, load_pool(GEOMETRY "reserve_pages=16"));
 	begin(_metadata, race, use_a_pool_that_comes_and_goes);
 	for (i = 0; goes_on(race, i) || !nr_unloaded; i++) {
-		int err = pool_unload();
+		int err = unload_pool();
 
 		if (err) {
 			ASSERT_TRUE(err == -EAGAIN || err == -EBUSY) {
@@ -688,7 +688,7 @@ TEST_F_TIMEOUT(races, an_unload_and_an_open, 120)
 			continue;
 		}
 		nr_unloaded++;
-		ASSERT_EQ(0, pool_load(GEOMETRY "reserve_pages=16"));
+		ASSERT_EQ(0, load_pool(GEOMETRY "reserve_pages=16"));
 	}
 	end(_metadata, race);
 	ASSERT_GT(nr_unloaded, 0);
@@ -697,15 +697,15 @@ TEST_F_TIMEOUT(races, an_unload_and_an_open, 120)
 /* What the other process had allocated decides when the file can be taken over. */
 static void take_the_file_over(struct race *race)
 {
-	int slot = pool_alloc_any(race->other_fd);
+	int slot = call_alloc_any(race->other_fd);
 
 	if (slot == -EPERM || slot == -ENOSPC)
 		return;
-	if (slot < 0 || pool_free_flags(race->other_fd, slot, SLOTPOOL_FREE_DECOMMIT))
+	if (slot < 0 || call_free_flags(race->other_fd, slot, SLOTPOOL_FREE_DECOMMIT))
 		broke(race, "who has the file can use it or is told that it can't", slot);
 }
 
-TEST_F_TIMEOUT(races, the_end_of_a_process_and_the_next_use_of_its_file, 120)
+TEST_F(races, the_end_of_a_process_and_the_next_use_of_its_file)
 {
 	struct race *race = &self->race;
 	int i, status;
@@ -717,13 +717,13 @@ TEST_F_TIMEOUT(races, the_end_of_a_process_and_the_next_use_of_its_file, 120)
 
 		ASSERT_NE(-1, child);
 		if (!child) {
-			char *base = pool_map(race->other_fd, 0, NR_SLOTS);
-			int slot = pool_alloc_any(race->other_fd);
+			char *base = map_slots(race->other_fd, 0, NR_SLOTS);
+			int slot = call_alloc_any(race->other_fd);
 
 			if (slot >= 0 && base != MAP_FAILED)
 				base[slot * STRIDE] = 'c';
 			if (slot >= 0)
-				pool_free(race->other_fd, slot);
+				call_free(race->other_fd, slot);
 			/* With a mapping */
 			_exit(0);
 		}
@@ -731,8 +731,8 @@ TEST_F_TIMEOUT(races, the_end_of_a_process_and_the_next_use_of_its_file, 120)
 		ASSERT_EQ(0, status);
 	}
 	end(_metadata, race);
-	ASSERT_EQ(0, pool_alloc_exact(race->other_fd, 0));
-	ASSERT_EQ(0, pool_free_flags(race->other_fd, 0, SLOTPOOL_FREE_DECOMMIT));
+	ASSERT_EQ(0, call_alloc_exact(race->other_fd, 0));
+	ASSERT_EQ(0, call_free_flags(race->other_fd, 0, SLOTPOOL_FREE_DECOMMIT));
 }
 
 TEST_HARNESS_MAIN

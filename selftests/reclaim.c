@@ -4,10 +4,10 @@
  * a page of an image: emptying a warm slot of that very image must not wait for
  * the reader.
  */
-#include "pool.h"
-#include "kselftest_harness.h"
+#include "lib/device.h"
+#include "lib/file.h"
+#include "lib/harness.h"
 
-#define PAGE 4096L
 #define SLOT (4L << 20)
 #define STRIDE (2 * SLOT)
 #define NR_SLOTS 128
@@ -26,26 +26,26 @@ static int read_short_of_memory(void)
 		.flags = SLOTPOOL_ALLOC_IMAGE | SLOTPOOL_ALLOC_EXACT,
 		.slot = NR_SLOTS - 1,
 	};
-	int fd = pool_open();
-	char *base = pool_map(fd, 0, NR_SLOTS);
+	int fd = open_pool();
+	char *base = map_slots(fd, 0, NR_SLOTS);
 	char *last = base + (NR_SLOTS - 1) * STRIDE;
 	char text[32];
 	int i;
 
 	put_text("/proc/self/oom_score_adj", "1000");
 	memset(bytes, 'i', SLOT);
-	alloc.image = pool_image_of_file(fd, SLOT, pool_memfd(bytes, SLOT, true));
+	alloc.image = call_image_file(fd, SLOT, make_memfd(bytes, SLOT, true));
 	for (i = 0; i < NR_WARM; i++) {
-		if (pool_alloc_image(fd, alloc.image) != i)
+		if (call_alloc_image(fd, alloc.image) != i)
 			return 1;
 		/* The image's first quarter is read here. */
 		memset(base + i * STRIDE, 'x', SLOT / 4);
 	}
 	for (i = 0; i < NR_WARM; i++) {
-		if (pool_free(fd, i) < 0)
+		if (call_free(fd, i) < 0)
 			return 2;
 	}
-	if (pool_alloc(fd, alloc) != NR_SLOTS - 1)
+	if (call_alloc(fd, alloc) != NR_SLOTS - 1)
 		return 3;
 	/* What instances write is set up here, and not when memory is short. */
 	if (*last != 'i')
@@ -57,7 +57,7 @@ static int read_short_of_memory(void)
 		if (last[i * PAGE] != 'i')
 			return 5;
 	}
-	return pool_stat(fd).evictions ? 0 : 6;
+	return call_stat(fd).evictions ? 0 : 6;
 }
 
 FIXTURE(reclaim)
@@ -72,17 +72,17 @@ FIXTURE_SETUP(reclaim)
 	ASSERT_NE(NULL, file);
 	ASSERT_NE(NULL, fgets(self->min_free, sizeof(self->min_free), file));
 	fclose(file);
-	pool_unload();
-	ASSERT_EQ(0, pool_load(GEOMETRY));
+	unload_pool();
+	ASSERT_EQ(0, load_pool(GEOMETRY));
 }
 
 FIXTURE_TEARDOWN(reclaim)
 {
 	EXPECT_TRUE(put_text(MIN_FREE, self->min_free));
-	EXPECT_EQ(0, pool_unload());
+	EXPECT_EQ(0, unload_pool());
 }
 
-TEST_F_TIMEOUT(reclaim, of_an_images_warm_slots_does_not_wait_for_who_reads_the_image, 300)
+TEST_F(reclaim, of_an_images_warm_slots_does_not_wait_for_who_reads_the_image)
 {
 	int status = SIGKILL;
 	int round, wait;

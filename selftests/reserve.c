@@ -6,11 +6,11 @@
 #include <stdatomic.h>
 #include <sys/stat.h>
 
-#include "pool.h"
-#include "segv.h"
-#include "kselftest_harness.h"
+#include "lib/access.h"
+#include "lib/device.h"
+#include "lib/file.h"
+#include "lib/harness.h"
 
-#define PAGE 4096L
 #define SLOT (16 * PAGE)
 #define STRIDE (2 * SLOT)
 
@@ -19,7 +19,7 @@
 /* Allocates a slot with a commitment; returns it or -errno. */
 static int alloc_commit(int fd, uint64_t limit, uint64_t commit)
 {
-	return pool_alloc(fd, (struct slotpool_alloc_args){
+	return call_alloc(fd, (struct slotpool_alloc_args){
 		.flags = SLOTPOOL_ALLOC_LIMIT | SLOTPOOL_ALLOC_COMMIT,
 		.limit = limit,
 		.commit = commit,
@@ -35,10 +35,10 @@ FIXTURE(commit)
 
 FIXTURE_SETUP(commit)
 {
-	ASSERT_EQ(0, pool_load(GEOMETRY "overcommit=0 reserve_pages=32"));
-	self->fd = pool_open();
+	ASSERT_EQ(0, load_pool(GEOMETRY "overcommit=0 reserve_pages=32"));
+	self->fd = open_pool();
 	ASSERT_GE(self->fd, 0);
-	self->base = pool_map(self->fd, 0, 8);
+	self->base = map_slots(self->fd, 0, 8);
 	ASSERT_NE(MAP_FAILED, self->base);
 }
 
@@ -49,84 +49,84 @@ FIXTURE_TEARDOWN(commit)
 
 	EXPECT_EQ(0, munmap(self->base, 8 * STRIDE));
 	EXPECT_EQ(0, close(self->fd));
-	fd = pool_open();
-	stat = pool_stat(fd);
+	fd = open_pool();
+	stat = call_stat(fd);
 	EXPECT_EQ(32, stat.reserve_free_pages);
 	EXPECT_EQ(0, stat.committed_pages);
 	EXPECT_EQ(0, stat.held_pages);
 	EXPECT_EQ(8, stat.cold_slots);
 	EXPECT_EQ(0, close(fd));
-	EXPECT_EQ(0, pool_unload());
+	EXPECT_EQ(0, unload_pool());
 }
 
 TEST_F(commit, commitments_take_from_the_reserve_before_anything_is_touched)
 {
-	ASSERT_EQ(0, pool_alloc_any(self->fd));
-	ASSERT_EQ(16, pool_stat(self->fd).committed_pages);
-	ASSERT_EQ(1, pool_alloc_any(self->fd));
-	ASSERT_EQ(-ENOMEM, pool_alloc_any(self->fd));
-	ASSERT_EQ(2, pool_alloc_limit(self->fd, 0));
-	ASSERT_EQ(-ENOMEM, pool_alloc_limit(self->fd, PAGE));
-	ASSERT_EQ(3, pool_stat(self->fd).used_slots);
-	ASSERT_EQ(0, pool_free(self->fd, 1));
-	ASSERT_EQ(3, pool_alloc_any(self->fd));
+	ASSERT_EQ(0, call_alloc_any(self->fd));
+	ASSERT_EQ(16, call_stat(self->fd).committed_pages);
+	ASSERT_EQ(1, call_alloc_any(self->fd));
+	ASSERT_EQ(-ENOMEM, call_alloc_any(self->fd));
+	ASSERT_EQ(2, call_alloc_limit(self->fd, 0));
+	ASSERT_EQ(-ENOMEM, call_alloc_limit(self->fd, PAGE));
+	ASSERT_EQ(3, call_stat(self->fd).used_slots);
+	ASSERT_EQ(0, call_free(self->fd, 1));
+	ASSERT_EQ(3, call_alloc_any(self->fd));
 }
 
 TEST_F(commit, touching_what_is_committed_never_fails)
 {
-	ASSERT_EQ(0, pool_alloc_any(self->fd));
-	ASSERT_EQ(1, pool_alloc_any(self->fd));
+	ASSERT_EQ(0, call_alloc_any(self->fd));
+	ASSERT_EQ(1, call_alloc_any(self->fd));
 	memset(self->base, 'x', SLOT);
 	memset(self->base + STRIDE, 'y', SLOT);
-	ASSERT_EQ(0, pool_stat(self->fd).reserve_free_pages);
-	ASSERT_EQ(0, pool_stat(self->fd).committed_pages);
-	ASSERT_TRUE(pool_all_bytes(self->base, SLOT, 'x'));
-	ASSERT_TRUE(pool_all_bytes(self->base + STRIDE, SLOT, 'y'));
+	ASSERT_EQ(0, call_stat(self->fd).reserve_free_pages);
+	ASSERT_EQ(0, call_stat(self->fd).committed_pages);
+	ASSERT_TRUE(all_bytes(self->base, SLOT, 'x'));
+	ASSERT_TRUE(all_bytes(self->base + STRIDE, SLOT, 'y'));
 }
 
 TEST_F(commit, a_commitment_counts_what_a_warm_slot_holds)
 {
-	ASSERT_EQ(0, pool_alloc_key(self->fd, 1));
+	ASSERT_EQ(0, call_alloc_key(self->fd, 1));
 	memset(self->base, 'x', SLOT);
-	ASSERT_EQ(SLOT, pool_free(self->fd, 0));
-	ASSERT_EQ(1, pool_alloc_any(self->fd));
+	ASSERT_EQ(SLOT, call_free(self->fd, 0));
+	ASSERT_EQ(1, call_alloc_any(self->fd));
 	/* 16 pages are in slot 0, 16 are promised to slot 1. */
-	ASSERT_EQ(0, pool_alloc_key(self->fd, 1));
-	ASSERT_EQ(16, pool_stat(self->fd).held_pages);
-	ASSERT_EQ(0, pool_stat(self->fd).evictions);
+	ASSERT_EQ(0, call_alloc_key(self->fd, 1));
+	ASSERT_EQ(16, call_stat(self->fd).held_pages);
+	ASSERT_EQ(0, call_stat(self->fd).evictions);
 }
 
 TEST_F(commit, a_shortage_evicts_warm_slots_least_recently_used_first)
 {
-	ASSERT_EQ(0, pool_alloc_key(self->fd, 1));
-	ASSERT_EQ(1, pool_alloc_key(self->fd, 2));
+	ASSERT_EQ(0, call_alloc_key(self->fd, 1));
+	ASSERT_EQ(1, call_alloc_key(self->fd, 2));
 	memset(self->base, 'x', SLOT);
 	memset(self->base + STRIDE, 'x', SLOT);
-	ASSERT_EQ(SLOT, pool_free(self->fd, 1));
-	ASSERT_EQ(SLOT, pool_free(self->fd, 0));
+	ASSERT_EQ(SLOT, call_free(self->fd, 1));
+	ASSERT_EQ(SLOT, call_free(self->fd, 0));
 	/* The next cold slot is slot 2; slot 1 pays for it. */
-	ASSERT_EQ(2, pool_alloc_key(self->fd, 3));
-	ASSERT_EQ(1, pool_stat(self->fd).evictions);
-	ASSERT_EQ(SIGSEGV, segv_read(self->base + STRIDE));
-	ASSERT_EQ(0, pool_alloc_key(self->fd, 1));
-	ASSERT_EQ(1, pool_stat(self->fd).affine_allocs);
+	ASSERT_EQ(2, call_alloc_key(self->fd, 3));
+	ASSERT_EQ(1, call_stat(self->fd).evictions);
+	ASSERT_EQ(SIGSEGV, access_read(self->base + STRIDE));
+	ASSERT_EQ(0, call_alloc_key(self->fd, 1));
+	ASSERT_EQ(1, call_stat(self->fd).affine_allocs);
 	memset(self->base, 'y', SLOT);
 	memset(self->base + 2 * STRIDE, 'z', SLOT);
 }
 
 TEST_F(commit, growing_takes_from_the_reserve)
 {
-	ASSERT_EQ(0, pool_alloc_limit(self->fd, 4 * PAGE));
-	ASSERT_EQ(1, pool_alloc_any(self->fd));
-	ASSERT_EQ(4 * PAGE, pool_resize(self->fd, 0, 0, 12 * PAGE));
-	ASSERT_EQ(2, pool_alloc_limit(self->fd, 4 * PAGE));
-	ASSERT_EQ(-ENOMEM, pool_resize(self->fd, 0, 0, 13 * PAGE));
+	ASSERT_EQ(0, call_alloc_limit(self->fd, 4 * PAGE));
+	ASSERT_EQ(1, call_alloc_any(self->fd));
+	ASSERT_EQ(4 * PAGE, call_resize(self->fd, 0, 0, 12 * PAGE));
+	ASSERT_EQ(2, call_alloc_limit(self->fd, 4 * PAGE));
+	ASSERT_EQ(-ENOMEM, call_resize(self->fd, 0, 0, 13 * PAGE));
 	/* It is as it was before. */
-	ASSERT_EQ(12 * PAGE, pool_resize(self->fd, 0, SLOTPOOL_RESIZE_GROW_ONLY, 0));
-	ASSERT_EQ(SIGSEGV, segv_read(self->base + 12 * PAGE));
-	ASSERT_EQ(32, pool_stat(self->fd).committed_pages);
-	ASSERT_EQ(4 * PAGE, pool_resize(self->fd, 2, 0, 3 * PAGE));
-	ASSERT_EQ(12 * PAGE, pool_resize(self->fd, 0, 0, 13 * PAGE));
+	ASSERT_EQ(12 * PAGE, call_resize(self->fd, 0, SLOTPOOL_RESIZE_GROW_ONLY, 0));
+	ASSERT_EQ(SIGSEGV, access_read(self->base + 12 * PAGE));
+	ASSERT_EQ(32, call_stat(self->fd).committed_pages);
+	ASSERT_EQ(4 * PAGE, call_resize(self->fd, 2, 0, 3 * PAGE));
+	ASSERT_EQ(12 * PAGE, call_resize(self->fd, 0, 0, 13 * PAGE));
 }
 
 TEST_F(commit, growing_to_less_than_there_is_needs_nothing)
@@ -134,22 +134,22 @@ TEST_F(commit, growing_to_less_than_there_is_needs_nothing)
 	ASSERT_EQ(0, alloc_commit(self->fd, SLOT, 8 * PAGE));
 	ASSERT_EQ(1, alloc_commit(self->fd, SLOT, 16 * PAGE));
 	ASSERT_EQ(2, alloc_commit(self->fd, SLOT, 8 * PAGE));
-	ASSERT_EQ(SLOT, pool_resize(self->fd, 0, SLOTPOOL_RESIZE_GROW_ONLY, 15 * PAGE));
-	ASSERT_EQ(32, pool_stat(self->fd).committed_pages);
+	ASSERT_EQ(SLOT, call_resize(self->fd, 0, SLOTPOOL_RESIZE_GROW_ONLY, 15 * PAGE));
+	ASSERT_EQ(32, call_stat(self->fd).committed_pages);
 	/* Whose slot it is comes before what it would need. */
-	ASSERT_EQ(-ENOENT, pool_resize(self->fd, 7, 0, SLOT));
+	ASSERT_EQ(-ENOENT, call_resize(self->fd, 7, 0, SLOT));
 }
 
 TEST_F(commit, pages_that_a_reset_gives_back_stay_promised)
 {
 	struct slotpool_alloc_args alloc = { .flags = SLOTPOOL_ALLOC_KEEP, .keep = PAGE };
 
-	ASSERT_EQ(0, pool_alloc(self->fd, alloc));
-	ASSERT_EQ(1, pool_alloc_any(self->fd));
+	ASSERT_EQ(0, call_alloc(self->fd, alloc));
+	ASSERT_EQ(1, call_alloc_any(self->fd));
 	memset(self->base, 'x', SLOT);
-	ASSERT_EQ(PAGE, pool_reset(self->fd, 0));
-	ASSERT_EQ(31, pool_stat(self->fd).committed_pages);
-	ASSERT_EQ(-ENOMEM, pool_alloc_limit(self->fd, PAGE));
+	ASSERT_EQ(PAGE, call_reset(self->fd, 0));
+	ASSERT_EQ(31, call_stat(self->fd).committed_pages);
+	ASSERT_EQ(-ENOMEM, call_alloc_limit(self->fd, PAGE));
 	memset(self->base, 'y', SLOT);
 	memset(self->base + STRIDE, 'y', SLOT);
 }
@@ -162,22 +162,22 @@ TEST_F(commit, other_pages_than_the_last_time_can_be_touched)
 		.commit = 4 * PAGE,
 	};
 
-	ASSERT_EQ(0, pool_alloc(self->fd, alloc));
+	ASSERT_EQ(0, call_alloc(self->fd, alloc));
 	memset(self->base, 'x', 4 * PAGE);
-	ASSERT_EQ(4 * PAGE, pool_free(self->fd, 0));
-	ASSERT_EQ(0, pool_alloc(self->fd, alloc));
-	ASSERT_EQ(4, pool_stat(self->fd).committed_pages);
+	ASSERT_EQ(4 * PAGE, call_free(self->fd, 0));
+	ASSERT_EQ(0, call_alloc(self->fd, alloc));
+	ASSERT_EQ(4, call_stat(self->fd).committed_pages);
 	/* All that is left of the reserve is somebody else's. */
-	ASSERT_EQ(1, pool_alloc_any(self->fd));
+	ASSERT_EQ(1, call_alloc_any(self->fd));
 	ASSERT_EQ(2, alloc_commit(self->fd, SLOT, 8 * PAGE));
 	memset(self->base + 4 * PAGE, 'y', 4 * PAGE);
-	ASSERT_EQ(0, pool_stat(self->fd).evictions);
+	ASSERT_EQ(0, call_stat(self->fd).evictions);
 
 	/* A reset has 4 pages again for others than the 8 that are held. */
-	ASSERT_LE(0, pool_reset(self->fd, 0));
-	ASSERT_EQ(4 + 16 + 8, pool_stat(self->fd).committed_pages);
+	ASSERT_LE(0, call_reset(self->fd, 0));
+	ASSERT_EQ(4 + 16 + 8, call_stat(self->fd).committed_pages);
 	memset(self->base + 8 * PAGE, 'z', 4 * PAGE);
-	ASSERT_TRUE(pool_all_bytes(self->base, 8 * PAGE, 0));
+	ASSERT_TRUE(all_bytes(self->base, 8 * PAGE, 0));
 }
 
 TEST_F(commit, memory_beyond_the_commitment_is_there_while_the_reserve_lasts)
@@ -187,36 +187,36 @@ TEST_F(commit, memory_beyond_the_commitment_is_there_while_the_reserve_lasts)
 	memset(self->base, 'x', SLOT);
 	memset(self->base + STRIDE, 'x', SLOT);
 	ASSERT_EQ(2, alloc_commit(self->fd, SLOT, 0));
-	ASSERT_EQ(SIGSEGV, segv_write(self->base + 2 * STRIDE));
+	ASSERT_EQ(SIGSEGV, access_write(self->base + 2 * STRIDE));
 	/* Reading needs no page. */
-	ASSERT_EQ(0, segv_read(self->base + 2 * STRIDE));
-	ASSERT_EQ(SIGSEGV, segv_write(self->base + 2 * STRIDE));
-	ASSERT_FALSE(pool_can_write(self->base + 2 * STRIDE));
-	ASSERT_EQ(SLOT, pool_free(self->fd, 1));
+	ASSERT_EQ(0, access_read(self->base + 2 * STRIDE));
+	ASSERT_EQ(SIGSEGV, access_write(self->base + 2 * STRIDE));
+	ASSERT_FALSE(can_write(self->base + 2 * STRIDE));
+	ASSERT_EQ(SLOT, call_free(self->fd, 1));
 	/* Now slot 1 is warm and pays for it. */
-	ASSERT_EQ(0, segv_write(self->base + 2 * STRIDE));
-	ASSERT_EQ(1, pool_stat(self->fd).evictions);
+	ASSERT_EQ(0, access_write(self->base + 2 * STRIDE));
+	ASSERT_EQ(1, call_stat(self->fd).evictions);
 }
 
 TEST_F(commit, what_can_never_be_committed_evicts_nothing)
 {
-	ASSERT_EQ(0, pool_alloc_key(self->fd, 1));
+	ASSERT_EQ(0, call_alloc_key(self->fd, 1));
 	self->base[0] = 'x';
-	ASSERT_EQ(PAGE, pool_free(self->fd, 0));
+	ASSERT_EQ(PAGE, call_free(self->fd, 0));
 	ASSERT_EQ(0, close(self->fd));
 	ASSERT_EQ(0, munmap(self->base, 8 * STRIDE));
-	ASSERT_EQ(0, pool_unload());
-	ASSERT_EQ(0, pool_load(GEOMETRY "overcommit=0 reserve_pages=8"));
-	self->fd = pool_open();
-	ASSERT_EQ(0, pool_alloc_limit(self->fd, 4 * PAGE));
-	ASSERT_EQ(0, pool_free(self->fd, 0));
-	ASSERT_EQ(-ENOMEM, pool_alloc_any(self->fd));
-	ASSERT_EQ(1, pool_stat(self->fd).warm_slots);
+	ASSERT_EQ(0, unload_pool());
+	ASSERT_EQ(0, load_pool(GEOMETRY "overcommit=0 reserve_pages=8"));
+	self->fd = open_pool();
+	ASSERT_EQ(0, call_alloc_limit(self->fd, 4 * PAGE));
+	ASSERT_EQ(0, call_free(self->fd, 0));
+	ASSERT_EQ(-ENOMEM, call_alloc_any(self->fd));
+	ASSERT_EQ(1, call_stat(self->fd).warm_slots);
 	ASSERT_EQ(0, close(self->fd));
-	ASSERT_EQ(0, pool_unload());
-	ASSERT_EQ(0, pool_load(GEOMETRY "overcommit=0 reserve_pages=32"));
-	self->fd = pool_open();
-	self->base = pool_map(self->fd, 0, 8);
+	ASSERT_EQ(0, unload_pool());
+	ASSERT_EQ(0, load_pool(GEOMETRY "overcommit=0 reserve_pages=32"));
+	self->fd = open_pool();
+	self->base = map_slots(self->fd, 0, 8);
 	ASSERT_NE(MAP_FAILED, self->base);
 }
 
@@ -247,10 +247,10 @@ FIXTURE_VARIANT_ADD(overcommit, with_quota)
 
 FIXTURE_SETUP(overcommit)
 {
-	ASSERT_EQ(0, pool_load(variant->parameters));
-	self->fd = pool_open();
+	ASSERT_EQ(0, load_pool(variant->parameters));
+	self->fd = open_pool();
 	ASSERT_GE(self->fd, 0);
-	self->base = pool_map(self->fd, 0, 8);
+	self->base = map_slots(self->fd, 0, 8);
 	ASSERT_NE(MAP_FAILED, self->base);
 }
 
@@ -261,12 +261,12 @@ FIXTURE_TEARDOWN(overcommit)
 
 	EXPECT_EQ(0, munmap(self->base, 8 * STRIDE));
 	EXPECT_EQ(0, close(self->fd));
-	fd = pool_open();
-	stat = pool_stat(fd);
+	fd = open_pool();
+	stat = call_stat(fd);
 	EXPECT_EQ(8, stat.reserve_free_pages);
 	EXPECT_EQ(0, stat.held_pages);
 	EXPECT_EQ(0, close(fd));
-	EXPECT_EQ(0, pool_unload());
+	EXPECT_EQ(0, unload_pool());
 }
 
 TEST_F(overcommit, writes_get_pages_up_to_the_quota_and_then_trap)
@@ -274,67 +274,67 @@ TEST_F(overcommit, writes_get_pages_up_to_the_quota_and_then_trap)
 	long i;
 
 	for (i = 0; i < 8; i++)
-		ASSERT_EQ(i, pool_alloc_any(self->fd));
+		ASSERT_EQ(i, call_alloc_any(self->fd));
 	for (i = 0; i < variant->quota; i++)
-		ASSERT_EQ(0, segv_write(self->base + i / 16 * STRIDE + i % 16 * PAGE));
-	ASSERT_EQ(variant->quota, pool_stat(self->fd).client_pages);
-	ASSERT_EQ(variant->quota, pool_stat(self->fd).held_pages);
-	ASSERT_EQ(0, pool_stat(self->fd).reserve_free_pages);
+		ASSERT_EQ(0, access_write(self->base + i / 16 * STRIDE + i % 16 * PAGE));
+	ASSERT_EQ(variant->quota, call_stat(self->fd).client_pages);
+	ASSERT_EQ(variant->quota, call_stat(self->fd).held_pages);
+	ASSERT_EQ(0, call_stat(self->fd).reserve_free_pages);
 	for (; i < 8 * 16; i++)
-		ASSERT_EQ(SIGSEGV, segv_write(self->base + i / 16 * STRIDE + i % 16 * PAGE));
-	ASSERT_EQ(variant->quota, pool_stat(self->fd).held_pages);
+		ASSERT_EQ(SIGSEGV, access_write(self->base + i / 16 * STRIDE + i % 16 * PAGE));
+	ASSERT_EQ(variant->quota, call_stat(self->fd).held_pages);
 }
 
 TEST_F(overcommit, the_reserve_gets_its_own_pages_back_and_no_others)
 {
-	ASSERT_EQ(0, pool_alloc_any(self->fd));
+	ASSERT_EQ(0, call_alloc_any(self->fd));
 	memset(self->base, 'x', SLOT);
-	ASSERT_EQ(16, pool_stat(self->fd).held_pages);
-	ASSERT_EQ(0, pool_free_flags(self->fd, 0, SLOTPOOL_FREE_DECOMMIT));
-	ASSERT_EQ(8, pool_stat(self->fd).reserve_free_pages);
+	ASSERT_EQ(16, call_stat(self->fd).held_pages);
+	ASSERT_EQ(0, call_free_flags(self->fd, 0, SLOTPOOL_FREE_DECOMMIT));
+	ASSERT_EQ(8, call_stat(self->fd).reserve_free_pages);
 }
 
 TEST_F(overcommit, a_client_at_its_quota_gives_up_its_own_warm_slots)
 {
-	ASSERT_EQ(0, pool_alloc_any(self->fd));
-	ASSERT_EQ(1, pool_alloc_any(self->fd));
+	ASSERT_EQ(0, call_alloc_any(self->fd));
+	ASSERT_EQ(1, call_alloc_any(self->fd));
 	memset(self->base, 'x', SLOT);
-	ASSERT_EQ(SLOT, pool_free(self->fd, 0));
+	ASSERT_EQ(SLOT, call_free(self->fd, 0));
 	memset(self->base + STRIDE, 'y', SLOT);
-	ASSERT_TRUE(pool_all_bytes(self->base + STRIDE, SLOT, 'y'));
-	ASSERT_EQ(variant->quota < 32 ? 16 : 32, pool_stat(self->fd).held_pages);
+	ASSERT_TRUE(all_bytes(self->base + STRIDE, SLOT, 'y'));
+	ASSERT_EQ(variant->quota < 32 ? 16 : 32, call_stat(self->fd).held_pages);
 }
 
 TEST_F(overcommit, a_quota_is_each_clients_own)
 {
-	int other = pool_open();
-	char *map = pool_map(other, 0, 8);
+	int other = open_pool();
+	char *map = map_slots(other, 0, 8);
 
 	ASSERT_NE(MAP_FAILED, map);
-	ASSERT_EQ(0, pool_alloc_any(self->fd));
-	ASSERT_EQ(1, pool_alloc_any(other));
+	ASSERT_EQ(0, call_alloc_any(self->fd));
+	ASSERT_EQ(1, call_alloc_any(other));
 	memset(self->base, 'x', SLOT);
 	memset(map + STRIDE, 'y', SLOT);
-	ASSERT_EQ(32, pool_stat(self->fd).held_pages);
-	ASSERT_EQ(16, pool_stat(self->fd).client_pages);
+	ASSERT_EQ(32, call_stat(self->fd).held_pages);
+	ASSERT_EQ(16, call_stat(self->fd).client_pages);
 	ASSERT_EQ(0, munmap(map, 8 * STRIDE));
 	ASSERT_EQ(0, close(other));
-	ASSERT_EQ(16, pool_stat(self->fd).held_pages);
+	ASSERT_EQ(16, call_stat(self->fd).held_pages);
 }
 
 TEST(a_commitment_above_the_quota_is_refused)
 {
 	int fd;
 
-	ASSERT_EQ(0, pool_load(GEOMETRY "overcommit=0 reserve_pages=64 max_client_pages=20"));
-	fd = pool_open();
-	ASSERT_EQ(0, pool_alloc_any(fd));
-	ASSERT_EQ(-EDQUOT, pool_alloc_any(fd));
-	ASSERT_EQ(1, pool_alloc_limit(fd, 4 * PAGE));
-	ASSERT_EQ(-EDQUOT, pool_resize(fd, 1, 0, 5 * PAGE));
-	ASSERT_EQ(20, pool_stat(fd).client_pages);
+	ASSERT_EQ(0, load_pool(GEOMETRY "overcommit=0 reserve_pages=64 max_client_pages=20"));
+	fd = open_pool();
+	ASSERT_EQ(0, call_alloc_any(fd));
+	ASSERT_EQ(-EDQUOT, call_alloc_any(fd));
+	ASSERT_EQ(1, call_alloc_limit(fd, 4 * PAGE));
+	ASSERT_EQ(-EDQUOT, call_resize(fd, 1, 0, 5 * PAGE));
+	ASSERT_EQ(20, call_stat(fd).client_pages);
 	ASSERT_EQ(0, close(fd));
-	ASSERT_EQ(0, pool_unload());
+	ASSERT_EQ(0, unload_pool());
 }
 
 static int refused_client;
@@ -357,36 +357,36 @@ FIXTURE(quota)
 
 FIXTURE_SETUP(quota)
 {
-	ASSERT_EQ(0, pool_load(GEOMETRY "overcommit=0 reserve_pages=128 max_client_pages=20"));
-	self->fd = pool_open();
+	ASSERT_EQ(0, load_pool(GEOMETRY "overcommit=0 reserve_pages=128 max_client_pages=20"));
+	self->fd = open_pool();
 	ASSERT_GE(self->fd, 0);
 }
 
 FIXTURE_TEARDOWN(quota)
 {
 	EXPECT_EQ(0, close(self->fd));
-	EXPECT_EQ(0, pool_unload());
+	EXPECT_EQ(0, unload_pool());
 }
 
 /* So many rounds take long on a machine that is busy otherwise. */
-TEST_F_TIMEOUT(quota, of_a_refused_commitment_refuses_no_other_page, 120)
+TEST_F(quota, of_a_refused_commitment_refuses_no_other_page)
 {
 	long i, written, refused = 0;
 	pthread_t thread;
 	char *base;
 
 	refused_client = self->fd;
-	base = pool_map(refused_client, 0, 8);
+	base = map_slots(refused_client, 0, 8);
 	ASSERT_NE(MAP_FAILED, base);
 	ASSERT_EQ(0, alloc_commit(refused_client, SLOT, 0));
 	memset(base, 'x', 10 * PAGE);
 	ASSERT_EQ(0, pthread_create(&thread, NULL, ask_for_too_much, &refused));
 	/* The eleventh page of twenty comes and goes. */
 	for (written = 0, i = 0; i < 5000; i++) {
-		if (pool_resize(refused_client, 0, SLOTPOOL_RESIZE_COMMIT, SLOT) < 0)
+		if (call_resize(refused_client, 0, SLOTPOOL_RESIZE_COMMIT, SLOT) < 0)
 			break;
-		written += !segv_write(base + 10 * PAGE);
-		if (pool_resize(refused_client, 0, SLOTPOOL_RESIZE_COMMIT, 10 * PAGE) < 0)
+		written += !access_write(base + 10 * PAGE);
+		if (call_resize(refused_client, 0, SLOTPOOL_RESIZE_COMMIT, 10 * PAGE) < 0)
 			break;
 	}
 	refused_stop = true;
@@ -396,8 +396,6 @@ TEST_F_TIMEOUT(quota, of_a_refused_commitment_refuses_no_other_page, 120)
 	ASSERT_LT(0, refused);
 	ASSERT_EQ(0, munmap(base, 8 * STRIDE));
 }
-
-#define CGROUP "/sys/fs/cgroup/slotpool-reserve"
 
 /* Pools with a client that has warm slots, and a cgroup with a bound. */
 FIXTURE(cgroup)
@@ -432,26 +430,26 @@ FIXTURE_SETUP(cgroup)
 	int i;
 
 	ASSERT_TRUE(put_text("/sys/fs/cgroup/cgroup.subtree_control", "+memory"));
-	ASSERT_EQ(0, mkdir(CGROUP, 0755));
-	ASSERT_TRUE(put_text(CGROUP "/memory.max", variant->bound));
-	ASSERT_EQ(0, pool_load(variant->parameters));
-	self->fd = pool_open();
-	self->base = pool_map(self->fd, 0, 4);
+	ASSERT_EQ(0, mkdir(TEST_CGROUP, 0755));
+	ASSERT_TRUE(put_text(TEST_CGROUP "/memory.max", variant->bound));
+	ASSERT_EQ(0, load_pool(variant->parameters));
+	self->fd = open_pool();
+	self->base = map_slots(self->fd, 0, 4);
 	ASSERT_NE(MAP_FAILED, self->base);
 	for (i = 0; i < 4; i++)
-		ASSERT_EQ(i, pool_alloc_limit(self->fd, 8 * PAGE));
+		ASSERT_EQ(i, call_alloc_limit(self->fd, 8 * PAGE));
 	for (i = 0; i < 4; i++)
 		memset(self->base + i * (256UL << 20), 'x', 8 * PAGE);
 	for (i = 0; i < 4; i++)
-		ASSERT_EQ(8 * PAGE, pool_free(self->fd, i));
+		ASSERT_EQ(8 * PAGE, call_free(self->fd, i));
 }
 
 FIXTURE_TEARDOWN(cgroup)
 {
 	EXPECT_EQ(0, munmap(self->base, 4 * (256UL << 20)));
 	EXPECT_EQ(0, close(self->fd));
-	EXPECT_EQ(0, pool_unload());
-	EXPECT_EQ(0, rmdir(CGROUP));
+	EXPECT_EQ(0, unload_pool());
+	EXPECT_EQ(0, rmdir(TEST_CGROUP));
 }
 
 TEST_F(cgroup, a_bound_holds_and_costs_no_other_client_its_warm_slots)
@@ -465,11 +463,11 @@ TEST_F(cgroup, a_bound_holds_and_costs_no_other_client_its_warm_slots)
 		int fd, slot;
 		char *base;
 
-		if (!put_text(CGROUP "/cgroup.procs", "0"))
+		if (!put_text(TEST_CGROUP "/cgroup.procs", "0"))
 			_exit(2);
-		fd = pool_open();
-		slot = pool_alloc_exact(fd, 7);
-		base = pool_map(fd, 7, 1);
+		fd = open_pool();
+		slot = call_alloc_exact(fd, 7);
+		base = map_slots(fd, 7, 1);
 		if (slot != 7 || base == MAP_FAILED)
 			_exit(3);
 		for (long i = 0; i < 32768; i++)
@@ -478,9 +476,9 @@ TEST_F(cgroup, a_bound_holds_and_costs_no_other_client_its_warm_slots)
 	}
 	ASSERT_EQ(child, waitpid(child, &status, 0));
 	ASSERT_EQ(variant->survives ? 0 : SIGKILL, status);
-	ASSERT_EQ(0, pool_stat(self->fd).evictions);
-	ASSERT_EQ(4, pool_stat(self->fd).warm_slots);
-	ASSERT_EQ(32, pool_stat(self->fd).held_pages);
+	ASSERT_EQ(0, call_stat(self->fd).evictions);
+	ASSERT_EQ(4, call_stat(self->fd).warm_slots);
+	ASSERT_EQ(32, call_stat(self->fd).held_pages);
 }
 
 TEST_HARNESS_MAIN

@@ -8,11 +8,10 @@
 #include <stddef.h>
 #include <sys/prctl.h>
 
-#include "pool.h"
-#include "segv.h"
-#include "kselftest_harness.h"
+#include "lib/access.h"
+#include "lib/device.h"
+#include "lib/harness.h"
 
-#define PAGE 4096L
 #define SLOT (16 * PAGE)
 #define STRIDE (2 * SLOT)
 #define NR_SLOTS 4
@@ -28,13 +27,13 @@ FIXTURE(seal)
 
 FIXTURE_SETUP(seal)
 {
-	pool_unload();
-	ASSERT_EQ(0, pool_load(GEOMETRY));
-	self->fd = pool_open();
+	unload_pool();
+	ASSERT_EQ(0, load_pool(GEOMETRY));
+	self->fd = open_pool();
 	ASSERT_GE(self->fd, 0);
-	self->base = pool_map(self->fd, 0, NR_SLOTS);
+	self->base = map_slots(self->fd, 0, NR_SLOTS);
 	ASSERT_NE(MAP_FAILED, self->base);
-	ASSERT_EQ(0, pool_alloc_exact(self->fd, 0));
+	ASSERT_EQ(0, call_alloc_exact(self->fd, 0));
 }
 
 FIXTURE_TEARDOWN(seal)
@@ -42,14 +41,14 @@ FIXTURE_TEARDOWN(seal)
 	EXPECT_EQ(0, munmap(self->base, NR_SLOTS * STRIDE));
 	EXPECT_EQ(0, close(self->fd));
 	EXPECT_TRUE(pool_is_idle());
-	EXPECT_EQ(0, pool_unload());
+	EXPECT_EQ(0, unload_pool());
 }
 
 /* Keeps some commands; returns those that are left, or -errno. */
 static int64_t seal(int fd, uint32_t flags, uint64_t commands)
 {
 	struct slotpool_seal_args argument = { .flags = flags, .commands = commands };
-	int err = pool_call(fd, SLOTPOOL_SEAL, &argument);
+	int err = call_command(fd, SLOTPOOL_SEAL, &argument);
 
 	return err ? err : (int64_t)argument.commands;
 }
@@ -76,7 +75,7 @@ TEST_F(seal, commands_that_are_not_kept_are_refused_and_no_others)
 	unsigned int kept, nr;
 
 	for (kept = 0; kept < NR_COMMANDS; kept++) {
-		int fd = pool_open();
+		int fd = open_pool();
 
 		ASSERT_GE(fd, 0);
 		ASSERT_EQ(1LL << kept, seal(fd, 0, 1ULL << kept));
@@ -95,10 +94,10 @@ TEST_F(seal, a_process_that_resets_needs_no_more)
 	ASSERT_EQ(SLOTPOOL_SEAL_KEEP(SLOTPOOL_RESET),
 		  seal(self->fd, SLOTPOOL_SEAL_MMAP, SLOTPOOL_SEAL_KEEP(SLOTPOOL_RESET)));
 	self->base[0] = 'x';
-	ASSERT_EQ(PAGE, pool_reset(self->fd, 0));
+	ASSERT_EQ(PAGE, call_reset(self->fd, 0));
 	ASSERT_EQ(0, self->base[0]);
-	ASSERT_EQ(-EACCES, pool_free(self->fd, 0));
-	ASSERT_EQ(-EACCES, pool_alloc_any(self->fd));
+	ASSERT_EQ(-EACCES, call_free(self->fd, 0));
+	ASSERT_EQ(-EACCES, call_alloc_any(self->fd));
 }
 
 TEST_F(seal, nothing_is_unsealed)
@@ -120,31 +119,31 @@ TEST_F(seal, new_mappings_are_refused_and_old_ones_work)
 {
 	ASSERT_EQ(ALL, seal(self->fd, SLOTPOOL_SEAL_MMAP, ~0ULL));
 	errno = 0;
-	ASSERT_EQ(MAP_FAILED, pool_map(self->fd, 0, 1));
+	ASSERT_EQ(MAP_FAILED, map_slots(self->fd, 0, 1));
 	ASSERT_EQ(EACCES, errno);
 	/* Without the flag it stays as it is. */
 	ASSERT_EQ(ALL, seal(self->fd, 0, ~0ULL));
-	ASSERT_EQ(MAP_FAILED, pool_map(self->fd, 0, 1));
+	ASSERT_EQ(MAP_FAILED, map_slots(self->fd, 0, 1));
 
 	memset(self->base, 'x', SLOT);
-	ASSERT_EQ(SLOT, pool_reset(self->fd, 0));
+	ASSERT_EQ(SLOT, call_reset(self->fd, 0));
 	ASSERT_EQ(0, self->base[SLOT - 1]);
-	ASSERT_EQ(1, pool_alloc_any(self->fd));
+	ASSERT_EQ(1, call_alloc_any(self->fd));
 	self->base[STRIDE] = 'y';
-	ASSERT_EQ(SIGSEGV, segv_write(self->base + 2 * STRIDE));
+	ASSERT_EQ(SIGSEGV, access_write(self->base + 2 * STRIDE));
 }
 
 TEST_F(seal, other_files_are_not_affected)
 {
-	int fd = pool_open();
+	int fd = open_pool();
 	char *base;
 
 	ASSERT_GE(fd, 0);
 	ASSERT_EQ(0, seal(self->fd, SLOTPOOL_SEAL_MMAP, 0));
 	ASSERT_EQ(ALL, seal(fd, 0, ~0ULL));
-	base = pool_map(fd, 0, 1);
+	base = map_slots(fd, 0, 1);
 	ASSERT_NE(MAP_FAILED, base);
-	ASSERT_EQ(1, pool_alloc_any(fd));
+	ASSERT_EQ(1, call_alloc_any(fd));
 	ASSERT_EQ(0, munmap(base, STRIDE));
 	ASSERT_EQ(0, close(fd));
 }
@@ -152,7 +151,7 @@ TEST_F(seal, other_files_are_not_affected)
 TEST_F(seal, the_next_process_finds_the_file_sealed)
 {
 	uint64_t kept = SLOTPOOL_SEAL_KEEP(SLOTPOOL_FREE) | SLOTPOOL_SEAL_KEEP(SLOTPOOL_INFO);
-	int fd = pool_open();
+	int fd = open_pool();
 	int status;
 	pid_t child;
 
@@ -162,8 +161,8 @@ TEST_F(seal, the_next_process_finds_the_file_sealed)
 	child = fork();
 	ASSERT_NE(-1, child);
 	if (!child)
-		_exit(pool_map(fd, 0, 1) != MAP_FAILED || errno != EACCES ||
-		      pool_alloc_any(fd) != -EACCES || pool_free(fd, 0) != -ENOENT);
+		_exit(map_slots(fd, 0, 1) != MAP_FAILED || errno != EACCES ||
+		      call_alloc_any(fd) != -EACCES || call_free(fd, 0) != -ENOENT);
 	ASSERT_EQ(child, waitpid(child, &status, 0));
 	ASSERT_EQ(0, status);
 	ASSERT_EQ(0, close(fd));
@@ -195,9 +194,9 @@ static bool allow_only_the_request_cycle(void)
 /* From the first touch of a cold slot on; exits with the number of a failure. */
 static void handle_requests(void)
 {
-	int fd = pool_open();
-	char *base = pool_map(fd, 0, NR_SLOTS);
-	int slot = pool_alloc_key(fd, 1);
+	int fd = open_pool();
+	char *base = map_slots(fd, 0, NR_SLOTS);
+	int slot = call_alloc_key(fd, 1);
 	int i;
 
 	if (fd < 0 || base == MAP_FAILED || slot < 0)
@@ -206,12 +205,12 @@ static void handle_requests(void)
 		_exit(errno == EINVAL ? KSFT_SKIP : 2);
 	for (i = 0; i < 100; i++) {
 		memset(base + slot * STRIDE, 'x', SLOT);
-		if (pool_reset(fd, slot) != SLOT || base[slot * STRIDE])
+		if (call_reset(fd, slot) != SLOT || base[slot * STRIDE])
 			_exit(3);
 		base[slot * STRIDE] = 'y';
-		if (pool_free(fd, slot) != SLOT)
+		if (call_free(fd, slot) != SLOT)
 			_exit(5);
-		slot = pool_alloc_key(fd, 1);
+		slot = call_alloc_key(fd, 1);
 		if (slot < 0 || base[slot * STRIDE])
 			_exit(6);
 	}
@@ -223,14 +222,14 @@ TEST(the_request_cycle_needs_no_system_call_but_its_commands)
 	int status;
 	pid_t child;
 
-	pool_unload();
-	ASSERT_EQ(0, pool_load(GEOMETRY));
+	unload_pool();
+	ASSERT_EQ(0, load_pool(GEOMETRY));
 	child = fork();
 	ASSERT_NE(-1, child);
 	if (!child)
 		handle_requests();
 	ASSERT_EQ(child, waitpid(child, &status, 0));
-	ASSERT_EQ(0, pool_unload());
+	ASSERT_EQ(0, unload_pool());
 	ASSERT_TRUE(WIFEXITED(status));
 	if (WEXITSTATUS(status) == KSFT_SKIP)
 		SKIP(return, "this kernel has no seccomp");

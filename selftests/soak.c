@@ -9,11 +9,12 @@
 #include <signal.h>
 #include <time.h>
 
-#include "pool.h"
-#include "random.h"
-#include "kselftest_harness.h"
+#include "lib/access.h"
+#include "lib/device.h"
+#include "lib/file.h"
+#include "lib/harness.h"
+#include "lib/random.h"
 
-#define PAGE 4096UL
 #define NR_SLOTS 64
 #define SLOT_PAGES 64
 #define STRIDE (2 * SLOT_PAGES * PAGE)
@@ -96,10 +97,10 @@ static uint64_t pick(struct client *client, uint64_t choices)
 
 static bool open_client(struct client *client, uint64_t seed)
 {
-	*client = (struct client){ .random = seed, .fd = pool_open() };
+	*client = (struct client){ .random = seed, .fd = open_pool() };
 	if (client->fd < 0)
 		return false;
-	client->base = pool_map(client->fd, 0, NR_SLOTS);
+	client->base = map_slots(client->fd, 0, NR_SLOTS);
 	return client->base != MAP_FAILED;
 }
 
@@ -125,7 +126,7 @@ static bool add_image(struct client *client)
 	int image;
 
 	memset(bytes, fill, sizeof(bytes));
-	image = pool_image_of_memory(client->fd, sizeof(bytes), &range, 1);
+	image = call_image_memory(client->fd, sizeof(bytes), &range, 1);
 	if (image < 0)
 		return false;
 	client->images[client->nr_images] = image;
@@ -137,16 +138,16 @@ static bool add_image(struct client *client)
 static bool pass_image(struct client *client)
 {
 	uint32_t image = client->images[pick(client, client->nr_images)];
-	int file = pool_export(client->fd, image);
-	bool done = file >= 0 && pool_import(client->fd, file) == (int)image &&
-		    pool_release(client->fd, image) >= 0;
+	int file = call_export(client->fd, image);
+	bool done = file >= 0 && call_import(client->fd, file) == (int)image &&
+		    call_release(client->fd, image) >= 0;
 
 	close(file);
 	if (done && client->nr_held) {
-		int snapshot = pool_snapshot(client->fd,
+		int snapshot = call_image_slot(client->fd,
 					     client->held[pick(client, client->nr_held)]);
 
-		done = snapshot >= 0 && pool_release(client->fd, snapshot) >= 0;
+		done = snapshot >= 0 && call_release(client->fd, snapshot) >= 0;
 	}
 	return done;
 }
@@ -154,7 +155,7 @@ static bool pass_image(struct client *client)
 static bool remove_image(struct client *client)
 {
 	unsigned int i = pick(client, client->nr_images);
-	bool done = pool_release(client->fd, client->images[i]) >= 0;
+	bool done = call_release(client->fd, client->images[i]) >= 0;
 
 	client->nr_images--;
 	client->images[i] = client->images[client->nr_images];
@@ -181,15 +182,15 @@ static bool begin(struct client *client)
 		alloc.flags |= SLOTPOOL_ALLOC_KEY;
 		alloc.key = image;
 	}
-	slot = pool_alloc(client->fd, alloc);
+	slot = call_alloc(client->fd, alloc);
 	if (slot == -ENOSPC)
 		return true;
 	if (slot < 0)
 		return false;
 	client->held[client->nr_held] = slot;
 	client->fills[client->nr_held++] = fill;
-	return pool_all_bytes(slot_memory(client, slot), IMAGE_PAGES * PAGE, fill) &&
-	       pool_all_bytes(slot_memory(client, slot) + IMAGE_PAGES * PAGE, PAGE, 0);
+	return all_bytes(slot_memory(client, slot), IMAGE_PAGES * PAGE, fill) &&
+	       all_bytes(slot_memory(client, slot) + IMAGE_PAGES * PAGE, PAGE, 0);
 }
 
 static void write_pages(struct client *client)
@@ -206,8 +207,8 @@ static bool reset(struct client *client)
 	unsigned int i = pick(client, client->nr_held);
 	const char *memory = slot_memory(client, client->held[i]);
 
-	return pool_reset(client->fd, client->held[i]) >= 0 &&
-	       pool_all_bytes(memory, IMAGE_PAGES * PAGE, client->fills[i]);
+	return call_reset(client->fd, client->held[i]) >= 0 &&
+	       all_bytes(memory, IMAGE_PAGES * PAGE, client->fills[i]);
 }
 
 static bool end(struct client *client)
@@ -218,7 +219,7 @@ static bool end(struct client *client)
 	client->nr_held--;
 	client->held[i] = client->held[client->nr_held];
 	client->fills[i] = client->fills[client->nr_held];
-	return pool_free_flags(client->fd, slot, pick(client, 8) ? 0 : SLOTPOOL_FREE_DECOMMIT) >= 0;
+	return call_free_flags(client->fd, slot, pick(client, 8) ? 0 : SLOTPOOL_FREE_DECOMMIT) >= 0;
 }
 
 /* Something at random; returns whether all is as it must be. */
@@ -261,7 +262,7 @@ FIXTURE_SETUP(soak)
 	unsigned int i;
 
 	/* A test that failed may have left it behind. */
-	pool_unload();
+	unload_pool();
 	self->seed = random_seed();
 	TH_LOG("SLOTPOOL_SEED=%#llx", (unsigned long long)self->seed);
 	snprintf(self->cpu_lists, sizeof(self->cpu_lists), "%ld", find_number(CPU_LISTS, "%ld"));
@@ -270,12 +271,12 @@ FIXTURE_SETUP(soak)
 	for (i = 0; i < 3; i++) {
 		struct client client;
 
-		ASSERT_EQ(0, pool_load(PARAMETERS "reserve_pages=512"));
+		ASSERT_EQ(0, load_pool(PARAMETERS "reserve_pages=512"));
 		ASSERT_TRUE(open_client(&client, i));
 		while (pick(&client, 200))
 			ASSERT_TRUE(step(&client));
 		close_client(&client);
-		ASSERT_EQ(0, pool_unload());
+		ASSERT_EQ(0, unload_pool());
 	}
 	self->before = usage();
 	ASSERT_GT(self->before.pages, 0);
@@ -286,7 +287,7 @@ FIXTURE_TEARDOWN(soak)
 {
 	struct usage after;
 
-	EXPECT_EQ(-ENOENT, pool_unload());
+	EXPECT_EQ(-ENOENT, unload_pool());
 	after = usage();
 	EXPECT_TRUE(put_text(CPU_LISTS, self->cpu_lists));
 	TH_LOG("free pages %ld, then %ld; inodes %ld, then %ld", self->before.pages, after.pages,
@@ -322,7 +323,7 @@ TEST_F_TIMEOUT(soak, clients_killed_at_any_point_leave_nothing, TEST_SECONDS)
 	unsigned int i;
 	int status;
 
-	ASSERT_EQ(0, pool_load(PARAMETERS "reserve_pages=512"));
+	ASSERT_EQ(0, load_pool(PARAMETERS "reserve_pages=512"));
 	while (kills < left) {
 		for (i = 0; i < NR_CHILDREN; i++) {
 			if (!children[i])
@@ -352,7 +353,7 @@ TEST_F_TIMEOUT(soak, clients_killed_at_any_point_leave_nothing, TEST_SECONDS)
 	       stat.affine_allocs + stat.recycled_allocs + stat.cold_allocs, stat.frees);
 	/* They got as far as that. */
 	ASSERT_GT(stat.frees, kills);
-	ASSERT_EQ(0, pool_unload());
+	ASSERT_EQ(0, unload_pool());
 }
 
 TEST_F_TIMEOUT(soak, loads_and_unloads_leave_nothing, TEST_SECONDS)
@@ -363,16 +364,16 @@ TEST_F_TIMEOUT(soak, loads_and_unloads_leave_nothing, TEST_SECONDS)
 	unsigned int i;
 
 	for (i = 1; i <= loads; i++) {
-		ASSERT_EQ(0, pool_load(i % 2 ? PARAMETERS "reserve_pages=2048" :
+		ASSERT_EQ(0, load_pool(i % 2 ? PARAMETERS "reserve_pages=2048" :
 					       PARAMETERS "strict=1 reserve_pages=0"));
 		ASSERT_TRUE(open_client(&client, random_next(&random)));
 		while (pick(&client, 50))
 			ASSERT_TRUE(step(&client));
 		/* The module may go when both of what a client has are gone. */
-		ASSERT_EQ(-EAGAIN, pool_unload());
+		ASSERT_EQ(-EAGAIN, unload_pool());
 		close_client(&client);
 		ASSERT_TRUE(pool_is_idle());
-		ASSERT_EQ(0, pool_unload());
+		ASSERT_EQ(0, unload_pool());
 		if (i % 100 == 0)
 			TH_LOG("%u loads and unloads", i);
 	}
@@ -401,7 +402,7 @@ TEST_F_TIMEOUT(soak, a_days_churn_leaves_nothing, TEST_SECONDS)
 	unsigned int days = 0;
 	unsigned int second;
 
-	ASSERT_EQ(0, pool_load(PARAMETERS "reserve_pages=512"));
+	ASSERT_EQ(0, load_pool(PARAMETERS "reserve_pages=512"));
 	do {
 		for (second = 0; second < DAY; second += pace) {
 			if (second % 3600 == 0) {
@@ -429,7 +430,7 @@ TEST_F_TIMEOUT(soak, a_days_churn_leaves_nothing, TEST_SECONDS)
 	stat = pool_gauges();
 	TH_LOG("%u days, %llu affine, %llu recycled, %llu cold, %llu evictions", days,
 	       stat.affine_allocs, stat.recycled_allocs, stat.cold_allocs, stat.evictions);
-	ASSERT_EQ(0, pool_unload());
+	ASSERT_EQ(0, unload_pool());
 }
 
 TEST_HARNESS_MAIN

@@ -11,10 +11,11 @@
 #include <sched.h>
 #include <stdatomic.h>
 
-#include "pool.h"
-#include "kselftest_harness.h"
+#include "lib/access.h"
+#include "lib/device.h"
+#include "lib/file.h"
+#include "lib/harness.h"
 
-#define PAGE 4096L
 #define SLOT (256 * PAGE)
 #define STRIDE (2 * SLOT)
 #define GEOMETRY "nr_slots=4 slot_size=1M nr_shards=1 reserve_pages=1024 max_decay_samples=0"
@@ -55,17 +56,17 @@ FIXTURE_SETUP(steady)
 	struct slotpool_image_range range = { .length = SLOT, .address = (uintptr_t)bytes };
 	cpu_set_t set;
 
-	pool_unload();
-	ASSERT_EQ(0, pool_load(GEOMETRY));
-	self->fd = pool_open();
+	unload_pool();
+	ASSERT_EQ(0, load_pool(GEOMETRY));
+	self->fd = open_pool();
 	ASSERT_GE(self->fd, 0);
-	self->base = pool_map(self->fd, 0, 4);
+	self->base = map_slots(self->fd, 0, 4);
 	ASSERT_NE(MAP_FAILED, self->base);
 	memset(bytes, 'i', SLOT);
-	self->image = pool_image_of_memory(self->fd, SLOT, &range, 1);
-	ASSERT_EQ(0, pool_alloc_image(self->fd, self->image));
+	self->image = call_image_memory(self->fd, SLOT, &range, 1);
+	ASSERT_EQ(0, call_alloc_image(self->fd, self->image));
 	/* The other thread's slot */
-	ASSERT_EQ(1, pool_alloc_any(self->fd));
+	ASSERT_EQ(1, call_alloc_any(self->fd));
 
 	CPU_ZERO(&set);
 	CPU_SET(0, &set);
@@ -88,7 +89,7 @@ FIXTURE_TEARDOWN(steady)
 	EXPECT_EQ(0, pthread_join(self->spinner, NULL));
 	EXPECT_EQ(0, munmap(self->base, 4 * STRIDE));
 	EXPECT_EQ(0, close(self->fd));
-	EXPECT_EQ(0, pool_unload());
+	EXPECT_EQ(0, unload_pool());
 }
 
 /* TLB shootdowns of all CPUs so far */
@@ -213,13 +214,13 @@ static bool live(char *memory)
 static bool cycle_reset(int fd, int image, char *base)
 {
 	(void)image;
-	return live(base) && pool_reset(fd, 0) == NR_WRITTEN * PAGE;
+	return live(base) && call_reset(fd, 0) == NR_WRITTEN * PAGE;
 }
 
 static bool cycle_free(int fd, int image, char *base)
 {
-	return live(base) && pool_free(fd, 0) == NR_WRITTEN * PAGE &&
-	       pool_alloc_image(fd, image) == 0;
+	return live(base) && call_free(fd, 0) == NR_WRITTEN * PAGE &&
+	       call_alloc_image(fd, image) == 0;
 }
 
 FIXTURE_VARIANT(steady)
@@ -255,7 +256,7 @@ TEST_F(steady, a_cycle_costs_no_fault_no_flush_no_mapping_and_no_memory)
 	ASSERT_TRUE(trace_prepare());
 
 	flushes = shootdowns();
-	faults = pool_minor_faults();
+	faults = minor_faults();
 	own_faults = own_minor_faults();
 	trace_switch(switch_file, "1");
 	for (round = 0; round < ROUNDS; round++) {
@@ -264,7 +265,7 @@ TEST_F(steady, a_cycle_costs_no_fault_no_flush_no_mapping_and_no_memory)
 	}
 	trace_switch(switch_file, "0");
 	own_faults = own_minor_faults() - own_faults;
-	faults = pool_minor_faults() - faults;
+	faults = minor_faults() - faults;
 	flushes = shootdowns() - flushes;
 	ASSERT_EQ(ROUNDS, round);
 	EXPECT_EQ(0, faults) {
@@ -279,14 +280,14 @@ TEST_F(steady, a_cycle_costs_no_fault_no_flush_no_mapping_and_no_memory)
 	}
 	read_maps(maps_after, sizeof(maps_after));
 	EXPECT_STREQ(maps_before, maps_after);
-	EXPECT_EQ(0, pool_stat(self->fd).dropped_pages);
+	EXPECT_EQ(0, call_stat(self->fd).dropped_pages);
 
 	/* What gives memory back shows in all of the counters. */
 	ASSERT_TRUE(trace_clear());
 	flushes = shootdowns();
 	trace_switch(switch_file, "1");
-	ASSERT_EQ(0, pool_free_flags(self->fd, 0, SLOTPOOL_FREE_DECOMMIT));
-	ASSERT_EQ(0, pool_alloc_exact(self->fd, 0));
+	ASSERT_EQ(0, call_free_flags(self->fd, 0, SLOTPOOL_FREE_DECOMMIT));
+	ASSERT_EQ(0, call_alloc_exact(self->fd, 0));
 	for (i = 0; i < NR_WRITTEN; i++)
 		self->base[i * STEP * PAGE] = 'x';
 	trace_switch(switch_file, "0");

@@ -9,14 +9,13 @@
 #include <pthread.h>
 #include <time.h>
 
-#include "pool.h"
-#include "random.h"
-#include "segv.h"
-#include "kselftest_harness.h"
+#include "lib/access.h"
+#include "lib/device.h"
+#include "lib/harness.h"
+#include "lib/random.h"
 
 #define NR_SLOTS 24
 #define SLOT_PAGES 256
-#define PAGE 4096UL
 #define PAGE_WORDS (PAGE / sizeof(uint64_t))
 #define STRIDE (2 * SLOT_PAGES * PAGE)
 #define GEOMETRY                                               \
@@ -186,7 +185,7 @@ static void take(struct thread *thread)
 		alloc.slot = pick(thread, NR_SLOTS);
 	}
 
-	err = pool_call(process->fd, SLOTPOOL_ALLOC, &alloc);
+	err = call_command(process->fd, SLOTPOOL_ALLOC, &alloc);
 	if (err == -ENOSPC || (err == -ENOMEM && process->commits) ||
 	    (err == -EBUSY && alloc.flags & SLOTPOOL_ALLOC_EXACT))
 		return;
@@ -197,7 +196,7 @@ static void take(struct thread *thread)
 	thread->nr_held++;
 	check_held(thread, held);
 	if (held->limit < SLOT_PAGES)
-		CHECK(process, !pool_can_read(memory_of(thread, held) + held->limit * PAGE));
+		CHECK(process, !can_read(memory_of(thread, held) + held->limit * PAGE));
 }
 
 static void write_pages(struct thread *thread, struct held *held)
@@ -227,7 +226,7 @@ static void resize(struct thread *thread, struct held *held)
 		.slot = held->slot,
 		.limit = limit * PAGE,
 	};
-	int err = pool_call(process->fd, SLOTPOOL_RESIZE, &resize);
+	int err = call_command(process->fd, SLOTPOOL_RESIZE, &resize);
 
 	if (err == -ENOMEM && process->commits)
 		return;
@@ -253,13 +252,13 @@ static void reset(struct thread *thread, struct held *held)
 		.nr_entries = 1,
 		.first = held->slot,
 	};
-	int64_t bytes = pool_reset(process->fd, held->slot);
+	int64_t bytes = call_reset(process->fd, held->slot);
 
 	CHECK(process, bytes >= 0 && bytes <= (int64_t)(held->keep * PAGE));
 	forget_pages(held, 0);
 	held->limit = held->reset_limit;
 	held->commit = held->reset_commit;
-	CHECK(process, !pool_call(process->fd, SLOTPOOL_LIST, &list) && list.nr_entries == 1);
+	CHECK(process, !call_command(process->fd, SLOTPOOL_LIST, &list) && list.nr_entries == 1);
 	CHECK(process, entry.slot == held->slot);
 	CHECK(process, entry.limit == held->limit * PAGE);
 	CHECK(process, entry.commit == held->commit * PAGE);
@@ -270,7 +269,7 @@ static void give(struct thread *thread, struct held *held)
 {
 	const struct process *process = thread->process;
 	bool decommit = pick(thread, 2);
-	int64_t bytes = pool_free_flags(process->fd, held->slot,
+	int64_t bytes = call_free_flags(process->fd, held->slot,
 					decommit ? SLOTPOOL_FREE_DECOMMIT : 0);
 
 	CHECK(process, bytes >= 0 && bytes <= (int64_t)(decommit ? 0 : held->keep * PAGE));
@@ -300,13 +299,13 @@ static void purge(struct thread *thread)
 
 	switch (pick(thread, 3)) {
 	case 0:
-		purged = pool_purge(process->fd, 0, 0, 0);
+		purged = call_purge(process->fd, 0, 0, 0);
 		break;
 	case 1:
-		purged = pool_purge(process->fd, SLOTPOOL_PURGE_KEY, pick(thread, 4), 0);
+		purged = call_purge(process->fd, SLOTPOOL_PURGE_KEY, pick(thread, 4), 0);
 		break;
 	default:
-		purged = pool_purge(process->fd, SLOTPOOL_PURGE_SLOT, 0, pick(thread, NR_SLOTS));
+		purged = call_purge(process->fd, SLOTPOOL_PURGE_SLOT, 0, pick(thread, NR_SLOTS));
 		CHECK(process, purged == 1 || purged == -ENOENT);
 		return;
 	}
@@ -317,8 +316,8 @@ static void purge(struct thread *thread)
 static void second_client(struct thread *thread)
 {
 	const struct process *process = thread->process;
-	int fd = pool_open();
-	int slot = pool_alloc_key(fd, pick(thread, 4));
+	int fd = open_pool();
+	int slot = call_alloc_key(fd, pick(thread, 4));
 	unsigned int page;
 	char *map;
 
@@ -328,7 +327,7 @@ static void second_client(struct thread *thread)
 		close(fd);
 		return;
 	}
-	map = pool_map(fd, slot, 1);
+	map = map_slots(fd, slot, 1);
 	CHECK(process, map != MAP_FAILED);
 	for (page = 0; page < SLOT_PAGES; page++)
 		check_page(process, slot, page, map, 0);
@@ -336,7 +335,7 @@ static void second_client(struct thread *thread)
 	for (page = 0; page < SLOT_PAGES; page += 3)
 		fill_page(map, page, thread->stamp);
 	if (pick(thread, 2))
-		CHECK(process, pool_free(fd, slot) >= 0);
+		CHECK(process, call_free(fd, slot) >= 0);
 	if (pick(thread, 2)) {
 		close(fd);
 		munmap(map, STRIDE);
@@ -374,7 +373,7 @@ static void step(struct thread *thread)
 		purge(thread);
 		break;
 	case 8:
-		CHECK(thread->process, !pool_set_max_unused_warm_slots(pick(thread, NR_SLOTS)));
+		CHECK(thread->process, !set_max_unused_warm_slots(pick(thread, NR_SLOTS)));
 		break;
 	case 9:
 		second_client(thread);
@@ -417,10 +416,10 @@ static void run_process(struct process *process)
 
 	sigaction(SIGSEGV, &action, NULL);
 	sigaction(SIGBUS, &action, NULL);
-	process->fd = pool_open();
+	process->fd = open_pool();
 	CHECK(process, process->fd >= 0);
 	for (i = 0; i < 2; i++) {
-		process->maps[i] = pool_map(process->fd, 0, NR_SLOTS);
+		process->maps[i] = map_slots(process->fd, 0, NR_SLOTS);
 		CHECK(process, process->maps[i] != MAP_FAILED);
 	}
 	for (i = 0; i < process->nr_threads; i++) {
@@ -462,8 +461,8 @@ FIXTURE_VARIANT_ADD(stress, committing_pool)
 FIXTURE_SETUP(stress)
 {
 	/* A test that failed may have left it behind. */
-	pool_unload();
-	ASSERT_EQ(0, pool_load(variant->parameters));
+	unload_pool();
+	ASSERT_EQ(0, load_pool(variant->parameters));
 	self->seed = random_seed();
 	TH_LOG("SLOTPOOL_SEED=%#llx", (unsigned long long)self->seed);
 }
@@ -471,7 +470,7 @@ FIXTURE_SETUP(stress)
 FIXTURE_TEARDOWN(stress)
 {
 	EXPECT_TRUE(pool_is_idle());
-	EXPECT_EQ(0, pool_unload());
+	EXPECT_EQ(0, unload_pool());
 }
 
 /* Runs clients for a while; returns how many of them found something wrong. */
@@ -511,7 +510,7 @@ static unsigned int churn(struct process *process, uint64_t *random, unsigned in
 	return failed;
 }
 
-TEST_F_TIMEOUT(stress, nobody_sees_a_byte_of_anybody_else, 240)
+TEST_F(stress, nobody_sees_a_byte_of_anybody_else)
 {
 	struct process process = { .seed = self->seed, .commits = variant->commits };
 	uint64_t random = self->seed;
@@ -602,7 +601,7 @@ static void race_read(struct racer *racer)
 	uint64_t *word = race_word(racer);
 	uint64_t value;
 
-	if (sigsetjmp(segv_return, 0)) {
+	if (sigsetjmp(access_return, 0)) {
 		count(racer->race, RACE_REFUSED);
 		return;
 	}
@@ -615,7 +614,7 @@ static void race_write(struct racer *racer)
 {
 	uint64_t *word = race_word(racer);
 
-	if (sigsetjmp(segv_return, 0)) {
+	if (sigsetjmp(access_return, 0)) {
 		count(racer->race, RACE_REFUSED);
 		return;
 	}
@@ -631,28 +630,28 @@ static void race_command(struct racer *racer)
 
 	switch (race_pick(racer, 8)) {
 	case 0:
-		result = pool_reset(process->fd, RACE_SLOT);
+		result = call_reset(process->fd, RACE_SLOT);
 		CHECK(process, result >= 0 || result == -ENOENT);
 		break;
 	case 1:
-		result = pool_resize(process->fd, RACE_SLOT, 0,
+		result = call_resize(process->fd, RACE_SLOT, 0,
 				     race_pick(racer, RACE_PAGES + 1) * PAGE);
 		CHECK(process, result >= 0 || result == -ENOENT);
 		break;
 	case 2:
-		result = pool_free(process->fd, RACE_SLOT);
+		result = call_free(process->fd, RACE_SLOT);
 		CHECK(process, result >= 0 || result == -ENOENT);
 		break;
 	case 3:
-		result = pool_free_flags(process->fd, RACE_SLOT, SLOTPOOL_FREE_DECOMMIT);
+		result = call_free_flags(process->fd, RACE_SLOT, SLOTPOOL_FREE_DECOMMIT);
 		CHECK(process, result == 0 || result == -ENOENT);
 		break;
 	case 4:
-		result = pool_purge(process->fd, SLOTPOOL_PURGE_SLOT, 0, RACE_SLOT);
+		result = call_purge(process->fd, SLOTPOOL_PURGE_SLOT, 0, RACE_SLOT);
 		CHECK(process, result == 1 || result == -ENOENT);
 		break;
 	default:
-		result = pool_alloc_exact(process->fd, RACE_SLOT);
+		result = call_alloc_exact(process->fd, RACE_SLOT);
 		CHECK(process, result == RACE_SLOT || result == -EBUSY);
 		if (result == RACE_SLOT)
 			count(racer->race, RACE_TAKEN);
@@ -671,15 +670,15 @@ static void *run_racer(void *argument)
 
 static void run_race(struct race *race)
 {
-	struct sigaction action = { .sa_handler = segv_handler, .sa_flags = SA_NODEFER };
+	struct sigaction action = { .sa_handler = access_handler, .sa_flags = SA_NODEFER };
 	struct racer racers[NR_RACERS];
 	pthread_t handles[NR_RACERS];
 	unsigned int i;
 
 	sigaction(SIGSEGV, &action, NULL);
-	race->process.fd = pool_open();
+	race->process.fd = open_pool();
 	for (i = 0; i < 2; i++) {
-		race->process.maps[i] = pool_map(race->process.fd, RACE_SLOT, 1);
+		race->process.maps[i] = map_slots(race->process.fd, RACE_SLOT, 1);
 		CHECK(&race->process, race->process.maps[i] != MAP_FAILED);
 	}
 	for (i = 0; i < NR_RACERS; i++) {
@@ -704,9 +703,9 @@ static void run_stranger(struct race *race)
 	unsigned int steps = 0;
 
 	while (steps++ < MAX_STEPS && now_ms() < process->deadline) {
-		int fd = pool_open();
-		char *map = pool_map(fd, RACE_SLOT, 1);
-		int slot = pool_alloc_exact(fd, RACE_SLOT);
+		int fd = open_pool();
+		char *map = map_slots(fd, RACE_SLOT, 1);
+		int slot = call_alloc_exact(fd, RACE_SLOT);
 		unsigned int page;
 
 		CHECK(process, fd >= 0 && map != MAP_FAILED);
@@ -727,7 +726,7 @@ static void run_stranger(struct race *race)
 	_exit(0);
 }
 
-TEST_F_TIMEOUT(stress, threads_racing_for_a_slot_see_nothing_of_a_stranger, 60)
+TEST_F(stress, threads_racing_for_a_slot_see_nothing_of_a_stranger)
 {
 	struct race race = {
 		.process.seed = self->seed,
@@ -759,9 +758,9 @@ TEST_F_TIMEOUT(stress, threads_racing_for_a_slot_see_nothing_of_a_stranger, 60)
 
 	/* No slot is lost. */
 	ASSERT_TRUE(pool_is_idle());
-	fd = pool_open();
+	fd = open_pool();
 	for (slot = 0; slot < NR_SLOTS; slot++)
-		ASSERT_GE(pool_alloc_limit(fd, PAGE), 0);
+		ASSERT_GE(call_alloc_limit(fd, PAGE), 0);
 	ASSERT_EQ(0, close(fd));
 }
 

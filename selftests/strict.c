@@ -2,11 +2,10 @@
 /*
  * Strict pools: FREE unmaps, so that whatever touches a slot later traps.
  */
-#include "pool.h"
-#include "segv.h"
-#include "kselftest_harness.h"
+#include "lib/access.h"
+#include "lib/device.h"
+#include "lib/harness.h"
 
-#define PAGE 4096L
 #define SLOT (64 * PAGE)
 #define STRIDE (2 * SLOT)
 #define NR_KEPT 7
@@ -20,11 +19,11 @@ FIXTURE(strict)
 
 FIXTURE_SETUP(strict)
 {
-	pool_unload();
-	ASSERT_EQ(0, pool_load(GEOMETRY "strict=1"));
-	self->fd = pool_open();
+	unload_pool();
+	ASSERT_EQ(0, load_pool(GEOMETRY "strict=1"));
+	self->fd = open_pool();
 	ASSERT_GE(self->fd, 0);
-	self->base = pool_map(self->fd, 0, 4);
+	self->base = map_slots(self->fd, 0, 4);
 	ASSERT_NE(MAP_FAILED, self->base);
 }
 
@@ -33,29 +32,29 @@ FIXTURE_TEARDOWN(strict)
 	EXPECT_EQ(0, munmap(self->base, 4 * STRIDE));
 	EXPECT_EQ(0, close(self->fd));
 	EXPECT_TRUE(pool_is_idle());
-	EXPECT_EQ(0, pool_unload());
+	EXPECT_EQ(0, unload_pool());
 }
 
 TEST_F(strict, a_pool_says_that_it_is)
 {
-	ASSERT_TRUE(pool_info(self->fd).features & SLOTPOOL_FEATURE_STRICT);
+	ASSERT_TRUE(call_info(self->fd).features & SLOTPOOL_FEATURE_STRICT);
 }
 
 TEST_F(strict, every_access_to_a_free_slot_traps)
 {
-	char *second = pool_map(self->fd, 0, 1);
+	char *second = map_slots(self->fd, 0, 1);
 	long page;
 
 	ASSERT_NE(MAP_FAILED, second);
-	ASSERT_EQ(0, pool_alloc_key(self->fd, 1));
+	ASSERT_EQ(0, call_alloc_key(self->fd, 1));
 	memset(self->base, 'x', 32 * PAGE);
 	for (page = 0; page < 64; page++)
 		(void)*(volatile char *)(second + page * PAGE);
-	ASSERT_EQ(32 * PAGE, pool_free(self->fd, 0));
+	ASSERT_EQ(32 * PAGE, call_free(self->fd, 0));
 	for (page = 0; page < 64; page++) {
-		ASSERT_EQ(SIGSEGV, segv_read(self->base + page * PAGE));
-		ASSERT_EQ(SIGSEGV, segv_write(self->base + page * PAGE));
-		ASSERT_EQ(SIGSEGV, segv_read(second + page * PAGE));
+		ASSERT_EQ(SIGSEGV, access_read(self->base + page * PAGE));
+		ASSERT_EQ(SIGSEGV, access_write(self->base + page * PAGE));
+		ASSERT_EQ(SIGSEGV, access_read(second + page * PAGE));
 	}
 	ASSERT_EQ(0, munmap(second, STRIDE));
 }
@@ -65,19 +64,19 @@ TEST_F(strict, a_slot_keeps_its_memory_and_is_new_for_the_next)
 	struct slotpool_stat_args before;
 	long faults;
 
-	ASSERT_EQ(0, pool_alloc_key(self->fd, 1));
+	ASSERT_EQ(0, call_alloc_key(self->fd, 1));
 	memset(self->base, 'x', 32 * PAGE);
-	ASSERT_EQ(32 * PAGE, pool_free(self->fd, 0));
-	before = pool_stat(self->fd);
+	ASSERT_EQ(32 * PAGE, call_free(self->fd, 0));
+	before = call_stat(self->fd);
 	ASSERT_EQ(32, before.held_pages);
-	ASSERT_EQ(0, pool_alloc_key(self->fd, 1));
-	faults = pool_minor_faults();
+	ASSERT_EQ(0, call_alloc_key(self->fd, 1));
+	faults = minor_faults();
 	/* One fault maps all that it kept. */
 	memset(self->base, 'y', 32 * PAGE);
-	ASSERT_EQ(1, pool_minor_faults() - faults);
-	ASSERT_EQ(32 * PAGE, pool_reset(self->fd, 0));
-	ASSERT_TRUE(pool_all_bytes(self->base, SLOT, 0));
-	ASSERT_EQ(before.reserve_free_pages, pool_stat(self->fd).reserve_free_pages);
+	ASSERT_EQ(1, minor_faults() - faults);
+	ASSERT_EQ(32 * PAGE, call_reset(self->fd, 0));
+	ASSERT_TRUE(all_bytes(self->base, SLOT, 0));
+	ASSERT_EQ(before.reserve_free_pages, call_stat(self->fd).reserve_free_pages);
 }
 
 TEST_F(strict, what_a_slot_keeps_is_mapped_across_page_tables_in_any_order)
@@ -94,17 +93,17 @@ TEST_F(strict, what_a_slot_keeps_is_mapped_across_page_tables_in_any_order)
 	slot = (char *)(((uintptr_t)room / table + 2) * table - 32 * PAGE);
 	ASSERT_EQ(slot, mmap(slot, SLOT, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, self->fd,
 			     0));
-	ASSERT_EQ(0, pool_alloc_key(self->fd, 1));
+	ASSERT_EQ(0, call_alloc_key(self->fd, 1));
 	for (i = 0; i < NR_KEPT; i++)
 		slot[written[i] * PAGE] = 'x';
-	ASSERT_EQ(NR_KEPT * PAGE, pool_free(self->fd, 0));
-	ASSERT_EQ(0, pool_alloc_key(self->fd, 1));
-	faults = pool_minor_faults();
+	ASSERT_EQ(NR_KEPT * PAGE, call_free(self->fd, 0));
+	ASSERT_EQ(0, call_alloc_key(self->fd, 1));
+	faults = minor_faults();
 	for (i = 0; i < NR_KEPT; i++) {
 		ASSERT_EQ(0, slot[written[i] * PAGE]);
 		slot[written[i] * PAGE] = 'a' + i;
 	}
-	ASSERT_EQ(1, pool_minor_faults() - faults);
+	ASSERT_EQ(1, minor_faults() - faults);
 	for (i = 0; i < NR_KEPT; i++)
 		ASSERT_EQ('a' + i, self->base[written[i] * PAGE]);
 	ASSERT_EQ(0, munmap(room, 3 * table));
@@ -112,35 +111,35 @@ TEST_F(strict, what_a_slot_keeps_is_mapped_across_page_tables_in_any_order)
 
 TEST_F(strict, a_lower_limit_counts_for_what_was_kept)
 {
-	ASSERT_EQ(0, pool_alloc_key(self->fd, 1));
+	ASSERT_EQ(0, call_alloc_key(self->fd, 1));
 	memset(self->base, 'x', SLOT);
-	ASSERT_EQ(SLOT, pool_free(self->fd, 0));
-	ASSERT_EQ(0, pool_alloc(self->fd, (struct slotpool_alloc_args){
+	ASSERT_EQ(SLOT, call_free(self->fd, 0));
+	ASSERT_EQ(0, call_alloc(self->fd, (struct slotpool_alloc_args){
 						  .flags = SLOTPOOL_ALLOC_KEY |
 							   SLOTPOOL_ALLOC_LIMIT,
 						  .key = 1,
 						  .limit = 4 * PAGE }));
-	ASSERT_EQ(4, pool_stat(self->fd).held_pages);
-	ASSERT_TRUE(pool_all_bytes(self->base, 4 * PAGE, 0));
-	ASSERT_EQ(SIGSEGV, segv_read(self->base + 4 * PAGE));
-	ASSERT_EQ(4 * PAGE, pool_resize(self->fd, 0, 0, SLOT));
-	ASSERT_TRUE(pool_all_bytes(self->base, SLOT, 0));
+	ASSERT_EQ(4, call_stat(self->fd).held_pages);
+	ASSERT_TRUE(all_bytes(self->base, 4 * PAGE, 0));
+	ASSERT_EQ(SIGSEGV, access_read(self->base + 4 * PAGE));
+	ASSERT_EQ(4 * PAGE, call_resize(self->fd, 0, 0, SLOT));
+	ASSERT_TRUE(all_bytes(self->base, SLOT, 0));
 }
 
 TEST_F(strict, what_is_not_written_any_more_decays)
 {
 	int i;
 
-	ASSERT_EQ(0, pool_alloc_key(self->fd, 1));
+	ASSERT_EQ(0, call_alloc_key(self->fd, 1));
 	memset(self->base, 'x', SLOT);
 	for (i = 0; i < 150; i++) {
-		ASSERT_GE(pool_free(self->fd, 0), 0);
-		ASSERT_EQ(0, pool_alloc_key(self->fd, 1));
+		ASSERT_GE(call_free(self->fd, 0), 0);
+		ASSERT_EQ(0, call_alloc_key(self->fd, 1));
 		ASSERT_EQ(0, self->base[3 * PAGE]);
 		self->base[3 * PAGE] = 'x';
 		self->base[7 * PAGE] = 'x';
 	}
-	ASSERT_EQ(2, pool_stat(self->fd).held_pages);
+	ASSERT_EQ(2, call_stat(self->fd).held_pages);
 }
 
 TEST_HARNESS_MAIN

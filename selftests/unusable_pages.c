@@ -3,11 +3,11 @@
  * Pages that must not be used again: something else refers to them, or the
  * hardware reported them bad.
  */
-#include "pool.h"
-#include "segv.h"
-#include "kselftest_harness.h"
+#include "lib/access.h"
+#include "lib/device.h"
+#include "lib/file.h"
+#include "lib/harness.h"
 
-#define PAGE 4096L
 #define SLOT (16 * PAGE)
 
 FIXTURE(unusable_pages)
@@ -43,20 +43,20 @@ FIXTURE_VARIANT_ADD(unusable_pages, bad)
 
 FIXTURE_SETUP(unusable_pages)
 {
-	ASSERT_EQ(0, module_load("/page_pin.ko", ""));
-	ASSERT_EQ(0, pool_load(variant->parameters));
-	self->fd = pool_open();
+	ASSERT_EQ(0, load_module("/page_pin.ko", ""));
+	ASSERT_EQ(0, load_pool(variant->parameters));
+	self->fd = open_pool();
 	ASSERT_GE(self->fd, 0);
-	self->base = pool_map(self->fd, 0, 2);
+	self->base = map_slots(self->fd, 0, 2);
 	ASSERT_NE(MAP_FAILED, self->base);
 }
 
 FIXTURE_TEARDOWN(unusable_pages)
 {
-	EXPECT_EQ(0, module_unload("page_pin"));
+	EXPECT_EQ(0, unload_module("page_pin"));
 	EXPECT_EQ(0, munmap(self->base, 4 * SLOT));
 	EXPECT_EQ(0, close(self->fd));
-	EXPECT_EQ(0, pool_unload());
+	EXPECT_EQ(0, unload_pool());
 }
 
 /* Reads a number or a boolean; returns -1 on error. */
@@ -136,18 +136,18 @@ TEST_F(unusable_pages, do_not_come_back_when_a_slot_is_decommitted)
 {
 	unsigned long frame;
 
-	ASSERT_EQ(0, pool_alloc_any(self->fd));
+	ASSERT_EQ(0, call_alloc_any(self->fd));
 	memset(self->base, 'x', SLOT);
 	frame = find_frame(self->base + 5 * PAGE);
 	ASSERT_NE(0, frame);
 	ASSERT_TRUE(spoil(frame, variant->bad));
 
-	ASSERT_EQ(0, pool_free_flags(self->fd, 0, SLOTPOOL_FREE_DECOMMIT));
-	ASSERT_EQ(1, pool_stat(self->fd).lost_pages);
+	ASSERT_EQ(0, call_free_flags(self->fd, 0, SLOTPOOL_FREE_DECOMMIT));
+	ASSERT_EQ(1, call_stat(self->fd).lost_pages);
 	/* The reserve has another page in its place. */
-	ASSERT_EQ(variant->reserve, pool_stat(self->fd).reserve_free_pages);
+	ASSERT_EQ(variant->reserve, call_stat(self->fd).reserve_free_pages);
 
-	ASSERT_EQ(0, pool_alloc_any(self->fd));
+	ASSERT_EQ(0, call_alloc_any(self->fd));
 	memset(self->base, 'y', SLOT);
 	ASSERT_EQ(0, frame_mapped(self->base));
 }
@@ -158,16 +158,16 @@ TEST_F(unusable_pages, are_not_taken_from_the_reserve)
 
 	if (!variant->reserve)
 		return;
-	ASSERT_EQ(0, pool_alloc_any(self->fd));
+	ASSERT_EQ(0, call_alloc_any(self->fd));
 	memset(self->base, 'x', SLOT);
 	frame = find_frame(self->base + 5 * PAGE);
 	ASSERT_NE(0, frame);
-	ASSERT_EQ(0, pool_free_flags(self->fd, 0, SLOTPOOL_FREE_DECOMMIT));
+	ASSERT_EQ(0, call_free_flags(self->fd, 0, SLOTPOOL_FREE_DECOMMIT));
 	ASSERT_TRUE(spoil(frame, variant->bad));
 
-	ASSERT_EQ(0, pool_alloc_any(self->fd));
+	ASSERT_EQ(0, call_alloc_any(self->fd));
 	memset(self->base, 'y', SLOT);
-	ASSERT_EQ(1, pool_stat(self->fd).lost_pages);
+	ASSERT_EQ(1, call_stat(self->fd).lost_pages);
 	ASSERT_EQ(0, frame_mapped(self->base));
 }
 
@@ -181,20 +181,20 @@ TEST_F(unusable_pages, are_not_set_up_before_they_are_touched)
 	if (!variant->reserve)
 		return;
 	memset(bytes, 'i', SLOT);
-	image = pool_image_of_memory(self->fd, SLOT, &range, 1);
+	image = call_image_memory(self->fd, SLOT, &range, 1);
 	ASSERT_GT(image, 0);
-	ASSERT_EQ(0, pool_alloc_image(self->fd, image));
+	ASSERT_EQ(0, call_alloc_image(self->fd, image));
 	memset(self->base, 'x', SLOT);
 	frame = find_frame(self->base + 5 * PAGE);
 	ASSERT_NE(0, frame);
-	ASSERT_EQ(0, pool_free_flags(self->fd, 0, SLOTPOOL_FREE_DECOMMIT));
+	ASSERT_EQ(0, call_free_flags(self->fd, 0, SLOTPOOL_FREE_DECOMMIT));
 	ASSERT_TRUE(spoil(frame, variant->bad));
 
-	ASSERT_EQ(0, pool_alloc_image(self->fd, image));
+	ASSERT_EQ(0, call_alloc_image(self->fd, image));
 	ASSERT_EQ('i', self->base[0]);
-	ASSERT_EQ(SLOT / PAGE, pool_stat(self->fd).prepared_pages);
-	ASSERT_EQ(1, pool_stat(self->fd).lost_pages);
-	ASSERT_TRUE(pool_all_bytes(self->base, SLOT, 'i'));
+	ASSERT_EQ(SLOT / PAGE, call_stat(self->fd).prepared_pages);
+	ASSERT_EQ(1, call_stat(self->fd).lost_pages);
+	ASSERT_TRUE(all_bytes(self->base, SLOT, 'i'));
 	ASSERT_EQ(0, frame_mapped(self->base));
 }
 
@@ -202,16 +202,16 @@ TEST_F(unusable_pages, are_replaced_by_a_reset_if_they_are_bad)
 {
 	unsigned long frame;
 
-	ASSERT_EQ(0, pool_alloc_any(self->fd));
+	ASSERT_EQ(0, call_alloc_any(self->fd));
 	memset(self->base, 'x', SLOT);
 	frame = find_frame(self->base + 5 * PAGE);
 	ASSERT_NE(0, frame);
 	ASSERT_TRUE(spoil(frame, variant->bad));
 
 	/* Who else refers to a page of the client's own slot is its business. */
-	ASSERT_EQ(variant->bad ? SLOT - PAGE : SLOT, pool_reset(self->fd, 0));
-	ASSERT_EQ(variant->bad, pool_stat(self->fd).lost_pages);
-	ASSERT_TRUE(pool_all_bytes(self->base, SLOT, 0));
+	ASSERT_EQ(variant->bad ? SLOT - PAGE : SLOT, call_reset(self->fd, 0));
+	ASSERT_EQ(variant->bad, call_stat(self->fd).lost_pages);
+	ASSERT_TRUE(all_bytes(self->base, SLOT, 0));
 	memset(self->base, 'y', SLOT);
 	ASSERT_EQ(!variant->bad, frame_mapped(self->base));
 }
@@ -236,29 +236,29 @@ TEST_F(unusable_pages, of_an_images_file_trap_if_they_are_bad_and_spoil_no_other
 	ASSERT_NE(0, frame);
 	ASSERT_EQ(0, munmap(contents, 4 * PAGE));
 	ASSERT_EQ(0, fcntl(file, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK));
-	image = pool_image_of_file(self->fd, 4 * PAGE, file);
+	image = call_image_file(self->fd, 4 * PAGE, file);
 	ASSERT_GT(image, 0);
-	ASSERT_EQ(0, pool_alloc_image(self->fd, image));
+	ASSERT_EQ(0, call_alloc_image(self->fd, image));
 	ASSERT_TRUE(spoil(frame, variant->bad));
 
 	if (variant->bad) {
-		ASSERT_EQ(SIGSEGV, segv_read(self->base + PAGE));
-		ASSERT_EQ(SIGSEGV, segv_write(self->base + PAGE));
-		ASSERT_FALSE(pool_can_read(self->base + PAGE));
-		ASSERT_FALSE(pool_can_write(self->base + PAGE));
+		ASSERT_EQ(SIGSEGV, access_read(self->base + PAGE));
+		ASSERT_EQ(SIGSEGV, access_write(self->base + PAGE));
+		ASSERT_FALSE(can_read(self->base + PAGE));
+		ASSERT_FALSE(can_write(self->base + PAGE));
 		ASSERT_EQ(-1, pread(memory, &byte, 1, (uintptr_t)self->base + PAGE));
 		ASSERT_EQ(-1, pwrite(memory, "w", 1, (uintptr_t)self->base + PAGE));
-		ASSERT_EQ(0, pool_stat(self->fd).held_pages);
+		ASSERT_EQ(0, call_stat(self->fd).held_pages);
 	} else {
-		ASSERT_EQ(0, segv_read(self->base + PAGE));
-		ASSERT_EQ(0, segv_write(self->base + PAGE));
+		ASSERT_EQ(0, access_read(self->base + PAGE));
+		ASSERT_EQ(0, access_write(self->base + PAGE));
 	}
-	ASSERT_TRUE(pool_all_bytes(self->base, PAGE, 'i'));
-	ASSERT_EQ(0, segv_write(self->base + 2 * PAGE));
-	ASSERT_EQ(variant->bad ? PAGE : 2 * PAGE, pool_reset(self->fd, 0));
-	ASSERT_TRUE(pool_all_bytes(self->base + 2 * PAGE, 2 * PAGE, 'i'));
+	ASSERT_TRUE(all_bytes(self->base, PAGE, 'i'));
+	ASSERT_EQ(0, access_write(self->base + 2 * PAGE));
+	ASSERT_EQ(variant->bad ? PAGE : 2 * PAGE, call_reset(self->fd, 0));
+	ASSERT_TRUE(all_bytes(self->base + 2 * PAGE, 2 * PAGE, 'i'));
 	/* The page was the file's, not the pool's. */
-	ASSERT_EQ(0, pool_stat(self->fd).lost_pages);
+	ASSERT_EQ(0, call_stat(self->fd).lost_pages);
 	ASSERT_EQ(0, close(memory));
 	ASSERT_EQ(0, close(file));
 }

@@ -19,13 +19,14 @@
 #include <pthread.h>
 #include <stddef.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <termios.h>
 
-#include "../pool.h"
-#include "../random.h"
-#include "../segv.h"
+#include "../lib/access.h"
+#include "../lib/device.h"
+#include "../lib/file.h"
+#include "../lib/random.h"
 
-#define PAGE 4096UL
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 #define MAX_OPERATIONS 20
 #define MAX_THREADS 3
@@ -274,7 +275,7 @@ static void check_zeros(int client, uint32_t slot)
 	if (current.nr_threads > 1 || !without_image[slot])
 		return;
 	for (page = 0; page < 8 && page < info.slot_size / PAGE; page++) {
-		if (segv_get(place(client, 0, slot, page)) > 0)
+		if (access_get(place(client, 0, slot, page)) > 0)
 			fail("a slot is not zero after ALLOC, RESET or FREE");
 	}
 }
@@ -299,7 +300,7 @@ static void check_unmapped(int client, uint32_t slot, unsigned int first)
 		return;
 	for (number = 0; number < WINDOWS; number++) {
 		for (page = first; page < first + 8 && page < info.slot_stride / PAGE; page++) {
-			if (segv_get(place(client, number, slot, page)) >= 0) {
+			if (access_get(place(client, number, slot, page)) >= 0) {
 				fail("a page can be read that nobody may access");
 				return;
 			}
@@ -564,11 +565,11 @@ static void do_fork(const struct operation *op, int client, uint32_t slot)
 	pid_t child = fork();
 
 	if (!child) {
-		segv_put(place(client, op->flags, slot, 0), tag(client));
-		pool_alloc_any(fds[op->where % 4]);
+		access_put(place(client, op->flags, slot, 0), tag(client));
+		call_alloc_any(fds[op->where % 4]);
 		mmap(arena, info.slot_stride, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
 		     fds[op->where % 4], 0);
-		segv_put(arena, tag(client));
+		access_put(arena, tag(client));
 		if (op->values[1] % 2)
 			kill(getpid(), SIGKILL);
 		_exit(0);
@@ -597,7 +598,7 @@ static void do_mmap(const struct operation *op, int client)
 	if (first + length > WINDOW_BYTES)
 		return;
 	mmap(window(client, op->values[3]) + first, length, prot, kind | MAP_FIXED,
-	     fds[op->where % 4], op->values[4] >= 0xf4 ? ~PAGE + 1 : first);
+	     fds[op->where % 4], op->values[4] >= 0xf4 ? -(uint64_t)PAGE : first);
 }
 
 static void do_vma(const struct operation *op, int client, char *address)
@@ -734,14 +735,14 @@ static void run_operation(struct thread *thread, const struct operation *op)
 		do_mmap(op, client);
 		break;
 	case ACTION_READ:
-		check_foreign(client, segv_get(address));
+		check_foreign(client, access_get(address));
 		break;
 	case ACTION_WRITE:
-		segv_put(address, tag(client));
+		access_put(address, tag(client));
 		break;
 	case ACTION_FILL:
 		for (i = 0; i < 8; i++)
-			segv_put(place(client, 0, slot, i), tag(client));
+			access_put(place(client, 0, slot, i), tag(client));
 		break;
 	case ACTION_FORK:
 		do_fork(op, client, slot);
@@ -916,9 +917,9 @@ static bool open_files(void)
 
 	memset(bytes, 'i', 5 * PAGE);
 	memset(bytes + 8 * PAGE, 'j', PAGE);
-	files[0] = pool_memfd(bytes, sizeof(bytes), true);
-	files[1] = pool_memfd(bytes, sizeof(bytes), false);
-	files[2] = pool_memfd(bytes, 5 * PAGE + 7, true);
+	files[0] = make_memfd(bytes, sizeof(bytes), true);
+	files[1] = make_memfd(bytes, sizeof(bytes), false);
+	files[2] = make_memfd(bytes, 5 * PAGE + 7, true);
 	files[3] = memfd_create("empty", MFD_CLOEXEC);
 	files[4] = open("/dev/zero", O_RDWR | O_CLOEXEC);
 	files[5] = open("/", O_RDONLY | O_CLOEXEC);
@@ -950,8 +951,8 @@ static bool run_sequence(void)
 	size_t length = info.nr_slots * info.slot_stride;
 	unsigned int i;
 
-	fds[0] = pool_open();
-	fds[1] = pool_open();
+	fds[0] = open_pool();
+	fds[1] = open_pool();
 	fds[2] = dup(fds[0]);
 	fds[3] = dup(fds[1]);
 	nr_exports = 0;
@@ -1079,7 +1080,7 @@ static int load(uint64_t config)
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), " %s=%s",
 			 parameters[i].name, parameters[i].values[digit]);
 	}
-	return pool_load(text);
+	return load_pool(text);
 }
 
 static uint64_t read_number(const char *path)
@@ -1099,7 +1100,7 @@ static void work(uint64_t config, uint64_t state, int rounds, unsigned int nr_re
 	pthread_t id;
 	int i;
 
-	segv_handle();
+	access_handle();
 	arena = mmap(NULL, 2 * WINDOWS * WINDOW_BYTES, PROT_NONE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	read_only = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -1107,7 +1108,7 @@ static void work(uint64_t config, uint64_t state, int rounds, unsigned int nr_re
 		fail("can't set up");
 		_exit(1);
 	}
-	info = pool_info(files[9]);
+	info = call_info(files[9]);
 	pthread_barrier_init(&barrier, NULL, MAX_THREADS + 1);
 	for (i = 0; i < MAX_THREADS; i++) {
 		threads[i].index = i;
@@ -1181,7 +1182,7 @@ static bool run_pool(uint64_t config, uint64_t state, int rounds, unsigned int n
 	/* It had exported images open that the sequences lost sight of. */
 	if (!shared->failed && !pool_is_idle())
 		fail("the pool is not idle when the process is gone");
-	if (!shared->failed && pool_unload())
+	if (!shared->failed && unload_pool())
 		fail("the module can't be unloaded");
 	return !shared->failed;
 }

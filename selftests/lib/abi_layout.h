@@ -3,8 +3,8 @@
  * The layout of the argument structures, in numbers: 32-bit and 64-bit callers
  * are compiled with them, and must agree.
  */
-#ifndef SELFTESTS_ABI_LAYOUT_H
-#define SELFTESTS_ABI_LAYOUT_H
+#ifndef SELFTESTS_LIB_ABI_LAYOUT_H
+#define SELFTESTS_LIB_ABI_LAYOUT_H
 
 #include <linux/slotpool.h>
 #include <stddef.h>
@@ -188,4 +188,4 @@ _Static_assert(SLOTPOOL_IMPORT == 0xf70a, "SLOTPOOL_IMPORT");
 _Static_assert(SLOTPOOL_RELEASE == 0xf70b, "SLOTPOOL_RELEASE");
 _Static_assert(SLOTPOOL_SEAL == 0xf70c, "SLOTPOOL_SEAL");
 
-#endif /* SELFTESTS_ABI_LAYOUT_H */
+#endif /* SELFTESTS_LIB_ABI_LAYOUT_H */

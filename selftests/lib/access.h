@@ -1,32 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Accesses that may raise a signal, and which one.
+ * Accesses to memory, and what comes of them: a signal, an error, a page fault, bytes.
  */
-#ifndef SELFTESTS_SEGV_H
-#define SELFTESTS_SEGV_H
+#ifndef SELFTESTS_LIB_ACCESS_H
+#define SELFTESTS_LIB_ACCESS_H
 
 #include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <string.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
-static __thread sigjmp_buf segv_return;
+static __thread sigjmp_buf access_return;
 
-static void segv_handler(int number)
+static void access_handler(int number)
 {
-	siglongjmp(segv_return, number);
+	siglongjmp(access_return, number);
 }
 
 /* Touches a byte; returns 0, or the number of the signal that it raised. */
-static inline int segv_touch(volatile char *address, bool write)
+static inline int access_touch(volatile char *address, bool write)
 {
-	struct sigaction action = { .sa_handler = segv_handler };
+	struct sigaction action = { .sa_handler = access_handler };
 	struct sigaction old_segv, old_bus;
 	int number;
 
 	sigaction(SIGSEGV, &action, &old_segv);
 	sigaction(SIGBUS, &action, &old_bus);
-	number = sigsetjmp(segv_return, 1);
+	number = sigsetjmp(access_return, 1);
 	if (!number) {
 		if (write)
 			*address = 'w';
@@ -38,43 +40,94 @@ static inline int segv_touch(volatile char *address, bool write)
 	return number;
 }
 
-static inline int segv_read(const void *address)
+static inline int access_read(const void *address)
 {
-	return segv_touch((volatile char *)address, false);
+	return access_touch((volatile char *)address, false);
 }
 
-static inline int segv_write(void *address)
+static inline int access_write(void *address)
 {
-	return segv_touch(address, true);
+	return access_touch(address, true);
 }
 
 /*
  * For threads that touch things at once: handlers that stay, which an access, with
- * sigsetjmp(segv_return, 0), need not save a mask of signals for.
+ * sigsetjmp(access_return, 0), need not save a mask of signals for.
  */
-static inline void segv_handle(void)
+static inline void access_handle(void)
 {
-	struct sigaction action = { .sa_handler = segv_handler, .sa_flags = SA_NODEFER };
+	struct sigaction action = { .sa_handler = access_handler, .sa_flags = SA_NODEFER };
 
 	sigaction(SIGSEGV, &action, NULL);
 	sigaction(SIGBUS, &action, NULL);
 }
 
 /* With these: returns a byte, or -1 where none can be read. */
-static inline int segv_get(const char *address)
+static inline int access_get(const char *address)
 {
-	if (sigsetjmp(segv_return, 0))
+	if (sigsetjmp(access_return, 0))
 		return -1;
 	return *(volatile const unsigned char *)address;
 }
 
 /* Writes a byte; returns success. */
-static inline bool segv_put(char *address, char value)
+static inline bool access_put(char *address, char value)
 {
-	if (sigsetjmp(segv_return, 0))
+	if (sigsetjmp(access_return, 0))
 		return false;
 	*(volatile char *)address = value;
 	return true;
 }
 
-#endif /* SELFTESTS_SEGV_H */
+/*
+ * How an access ends, tried out in a way that survives it: by system calls
+ * that read from or write to the address. Returns true if it can be done.
+ */
+static inline bool can_read(const void *address)
+{
+	int pipes[2];
+	bool can;
+
+	if (pipe(pipes))
+		return false;
+	can = write(pipes[1], address, 1) == 1;
+	close(pipes[0]);
+	close(pipes[1]);
+	return can;
+}
+
+static inline bool can_write(void *address)
+{
+	int pipes[2];
+	bool can;
+
+	if (pipe(pipes))
+		return false;
+	can = write(pipes[1], "w", 1) == 1 && read(pipes[0], address, 1) == 1;
+	close(pipes[0]);
+	close(pipes[1]);
+	return can;
+}
+
+/* Whether all of a range reads as one byte value. */
+static inline bool all_bytes(const char *start, uint64_t length, char value)
+{
+	uint64_t i;
+
+	for (i = 0; i < length; i++) {
+		if (start[i] != value)
+			return false;
+	}
+	return true;
+}
+
+/* Page faults of this process that needed no I/O */
+static inline long minor_faults(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return usage.ru_minflt;
+}
+
+#endif /* SELFTESTS_LIB_ACCESS_H */

@@ -2,8 +2,8 @@
 /*
  * An argument of any command, with room for the largest that one may claim to be.
  */
-#ifndef SELFTESTS_ARGUMENT_H
-#define SELFTESTS_ARGUMENT_H
+#ifndef SELFTESTS_LIB_ARGUMENT_H
+#define SELFTESTS_LIB_ARGUMENT_H
 
 #include <linux/slotpool.h>
 
@@ -31,4 +31,4 @@ union argument {
 	__u32 words[ARGUMENT_MAX / sizeof(__u32)];
 };
 
-#endif /* SELFTESTS_ARGUMENT_H */
+#endif /* SELFTESTS_LIB_ARGUMENT_H */

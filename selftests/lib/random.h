@@ -2,8 +2,8 @@
 /*
  * Numbers that a seed determines, for tests that do random things.
  */
-#ifndef SELFTESTS_RANDOM_H
-#define SELFTESTS_RANDOM_H
+#ifndef SELFTESTS_LIB_RANDOM_H
+#define SELFTESTS_LIB_RANDOM_H
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -32,4 +32,4 @@ static inline uint64_t random_seed(void)
 	return (now.tv_sec * 1000ULL + now.tv_nsec / 1000000) ^ (uint64_t)getpid() << 32;
 }
 
-#endif /* SELFTESTS_RANDOM_H */
+#endif /* SELFTESTS_LIB_RANDOM_H */

@@ -4,18 +4,18 @@
  */
 #define RESERVE_PAGES 64
 
-#include "library.h"
+#include "library_tests.h"
 
 static int library_load(const char *parameters)
 {
 	int err = setenv("SLOTPOOL_BACKEND", "kernel", 1) ? -errno : 0;
 
-	return err ? err : pool_load(parameters);
+	return err ? err : load_pool(parameters);
 }
 
 static int library_unload(void)
 {
-	return pool_unload();
+	return unload_pool();
 }
 
 FIXTURE_VARIANT_ADD(library, kernel)
@@ -53,7 +53,7 @@ TEST(many_slots_are_mapped_in_few_chunks)
 	struct slotpool *pool;
 	uint32_t i;
 
-	ASSERT_EQ(0, pool_load("nr_slots=1000 slot_size=4K slot_stride=12K reserve_pages=1000"));
+	ASSERT_EQ(0, load_pool("nr_slots=1000 slot_size=4K slot_stride=12K reserve_pages=1000"));
 	ASSERT_EQ(0, slotpool_open(NULL, &pool));
 	ASSERT_EQ(0, slotpool_map(pool, 0, nr_slots));
 	ASSERT_GT(count_vmas(), 1);
@@ -74,7 +74,7 @@ TEST(many_slots_are_mapped_in_few_chunks)
 		ASSERT_EQ(i, *(uint32_t *)slotpool_address(pool, i));
 
 	slotpool_close(pool);
-	ASSERT_EQ(0, pool_unload());
+	ASSERT_EQ(0, unload_pool());
 }
 
 TEST_F(library, addresses_are_those_of_the_right_slots)
@@ -83,7 +83,7 @@ TEST_F(library, addresses_are_those_of_the_right_slots)
 	uint32_t i;
 
 	ASSERT_EQ(0, slotpool_map(self->pool, 2, 3));
-	raw = pool_map(slotpool_fd(self->pool), 0, NR_SLOTS);
+	raw = map_slots(slotpool_fd(self->pool), 0, NR_SLOTS);
 	ASSERT_NE(MAP_FAILED, raw);
 	for (i = 2; i < 5; i++) {
 		ASSERT_EQ(0, alloc_exact(self->pool, i));

@@ -4,16 +4,15 @@
  * library_load() and library_unload(), which make pools that slotpool_open()
  * finds, RESERVE_PAGES that they have of those asked for, and variants of them.
  */
-#ifndef SELFTESTS_LIBRARY_H
-#define SELFTESTS_LIBRARY_H
+#ifndef SELFTESTS_LIBRARY_TESTS_H
+#define SELFTESTS_LIBRARY_TESTS_H
 
 #include <slotpool.h>
 
-#include "pool.h"
-#include "segv.h"
-#include "kselftest_harness.h"
+#include "lib/access.h"
+#include "lib/device.h"
+#include "lib/harness.h"
 
-#define PAGE 4096L
 #define NR_SLOTS 8
 #define SLOT (16 * PAGE)
 #define STRIDE (20 * PAGE)
@@ -182,13 +181,13 @@ TEST_F(library, a_request_takes_a_slot_and_gives_it_back)
 
 	memory = slotpool_address(self->pool, slot);
 	ASSERT_NE(NULL, memory);
-	ASSERT_TRUE(pool_all_bytes(memory, 2 * PAGE, 0));
-	ASSERT_FALSE(pool_can_read(memory + 2 * PAGE));
+	ASSERT_TRUE(all_bytes(memory, 2 * PAGE, 0));
+	ASSERT_FALSE(can_read(memory + 2 * PAGE));
 	memset(memory, 'x', 2 * PAGE);
 
 	ASSERT_EQ(0, slotpool_reset(self->pool, slot, &held));
 	ASSERT_EQ(2 * PAGE, held);
-	ASSERT_TRUE(pool_all_bytes(memory, 2 * PAGE, 0));
+	ASSERT_TRUE(all_bytes(memory, 2 * PAGE, 0));
 
 	memory[0] = 'y';
 	held = 0;
@@ -199,7 +198,7 @@ TEST_F(library, a_request_takes_a_slot_and_gives_it_back)
 	ASSERT_EQ(0, slotpool_alloc(self->pool, &alloc));
 	ASSERT_EQ(SLOTPOOL_PLACED_AFFINE, alloc.placement);
 	ASSERT_EQ(slot, alloc.slot);
-	ASSERT_TRUE(pool_all_bytes(memory, SLOT, 0));
+	ASSERT_TRUE(all_bytes(memory, SLOT, 0));
 	ASSERT_EQ(0, slotpool_free(self->pool, slot, SLOTPOOL_FREE_DECOMMIT, &held));
 	ASSERT_EQ(0, held);
 }
@@ -280,13 +279,13 @@ TEST_F(library, resize_tells_the_old_limit)
 
 	ASSERT_EQ(0, slotpool_resize(self->pool, 2, 0, PAGE, 0, &old));
 	ASSERT_EQ(SLOT, old);
-	ASSERT_FALSE(pool_can_write(memory + PAGE));
+	ASSERT_FALSE(can_write(memory + PAGE));
 	ASSERT_EQ(0, slotpool_resize(self->pool, 2, SLOTPOOL_RESIZE_GROW_ONLY, 3 * PAGE, 0, &old));
 	ASSERT_EQ(PAGE, old);
-	ASSERT_TRUE(pool_can_write(memory + PAGE));
+	ASSERT_TRUE(can_write(memory + PAGE));
 	ASSERT_EQ(0, slotpool_resize(self->pool, 2, SLOTPOOL_RESIZE_GROW_ONLY, PAGE, 0, &old));
 	ASSERT_EQ(3 * PAGE, old);
-	ASSERT_TRUE(pool_can_write(memory + PAGE));
+	ASSERT_TRUE(can_write(memory + PAGE));
 }
 
 TEST_F(library, purge_tells_how_many_slots)
@@ -333,7 +332,7 @@ TEST_F(library, an_image_of_memory_has_zeros_between_its_ranges)
 		ASSERT_EQ(round ? SLOTPOOL_CONTENTS_KEPT : SLOTPOOL_CONTENTS_NEW, alloc.contents);
 		memory = slotpool_address(self->pool, alloc.slot);
 		ASSERT_EQ(0, memcmp(expected, memory, sizeof(expected)));
-		ASSERT_FALSE(pool_can_read(memory + sizeof(expected)));
+		ASSERT_FALSE(can_read(memory + sizeof(expected)));
 		memset(memory, 'x', sizeof(expected));
 		ASSERT_EQ(0, slotpool_reset(self->pool, alloc.slot, NULL));
 		ASSERT_EQ(0, memcmp(expected, memory, sizeof(expected)));
@@ -384,7 +383,7 @@ TEST_F(library, an_unset_field_of_a_file_range_is_zero)
 	ASSERT_GE(slot, 0);
 	memory = slotpool_address(self->pool, slot);
 	EXPECT_EQ(0, memcmp(memory, "012", 3));
-	EXPECT_TRUE(pool_all_bytes(memory + 3, PAGE - 3, 0));
+	EXPECT_TRUE(all_bytes(memory + 3, PAGE - 3, 0));
 
 	range = (struct slotpool_file_range){ .file_offset = 1, .image_offset = 7 };
 	ASSERT_EQ(0, slotpool_image_file(self->pool, file, &range, PAGE, &image, &stored));
@@ -411,9 +410,9 @@ TEST_F(library, an_image_of_a_slot_is_a_snapshot)
 	slot = alloc_image(self->pool, image);
 	ASSERT_GE(slot, 0);
 	memory = slotpool_address(self->pool, slot);
-	ASSERT_TRUE(pool_all_bytes(memory, PAGE, 0));
-	ASSERT_TRUE(pool_all_bytes(memory + PAGE, PAGE, 's'));
-	ASSERT_TRUE(pool_all_bytes(memory + 2 * PAGE, 2 * PAGE, 0));
+	ASSERT_TRUE(all_bytes(memory, PAGE, 0));
+	ASSERT_TRUE(all_bytes(memory + PAGE, PAGE, 's'));
+	ASSERT_TRUE(all_bytes(memory + 2 * PAGE, 2 * PAGE, 0));
 	ASSERT_EQ(0, slotpool_resize(self->pool, slot, SLOTPOOL_RESIZE_GROW_ONLY, 0, 0, &old));
 	ASSERT_EQ(4 * PAGE, old);
 }
@@ -459,7 +458,7 @@ TEST_F(library, an_exported_image_is_imported_by_another_client)
 	ASSERT_EQ(0, slotpool_map(other, 0, NR_SLOTS));
 	slot = alloc_image(other, imported);
 	ASSERT_GE(slot, 0);
-	ASSERT_TRUE(pool_all_bytes(slotpool_address(other, slot), 2 * PAGE, 'i'));
+	ASSERT_TRUE(all_bytes(slotpool_address(other, slot), 2 * PAGE, 'i'));
 	slotpool_close(other);
 }
 
@@ -659,14 +658,14 @@ TEST_F(library, slots_outlive_a_mapping)
 	slotpool_unmap(self->pool);
 	slotpool_unmap(self->pool);
 	ASSERT_EQ(0, count_vmas());
-	ASSERT_FALSE(pool_can_write(memory));
+	ASSERT_FALSE(can_write(memory));
 	ASSERT_EQ(NULL, slotpool_address(self->pool, 5));
 
 	ASSERT_EQ(0, slotpool_map(self->pool, 4, 2));
 	memory = slotpool_address(self->pool, 5);
-	ASSERT_TRUE(pool_all_bytes(memory, SLOT, 'x'));
-	ASSERT_TRUE(pool_can_write(memory + SLOT - 1));
-	ASSERT_FALSE(pool_can_read(memory + SLOT));
+	ASSERT_TRUE(all_bytes(memory, SLOT, 'x'));
+	ASSERT_TRUE(can_write(memory + SLOT - 1));
+	ASSERT_FALSE(can_read(memory + SLOT));
 }
 
 TEST_F(library, what_happens_to_slots_between_mappings_is_seen)
@@ -694,19 +693,19 @@ TEST_F(library, what_happens_to_slots_between_mappings_is_seen)
 
 	ASSERT_EQ(0, slotpool_map(self->pool, 0, NR_SLOTS));
 	memory = slotpool_address(self->pool, 0);
-	EXPECT_TRUE(pool_all_bytes(memory, PAGE, 'x'));
-	EXPECT_TRUE(pool_all_bytes(memory + PAGE, 3 * PAGE, 'i'));
-	EXPECT_TRUE(pool_all_bytes(memory + 4 * PAGE, 2 * PAGE, 0));
-	EXPECT_FALSE(pool_can_read(memory + 6 * PAGE));
-	EXPECT_TRUE(pool_all_bytes(slotpool_address(self->pool, 1), 4 * PAGE, 'i'));
+	EXPECT_TRUE(all_bytes(memory, PAGE, 'x'));
+	EXPECT_TRUE(all_bytes(memory + PAGE, 3 * PAGE, 'i'));
+	EXPECT_TRUE(all_bytes(memory + 4 * PAGE, 2 * PAGE, 0));
+	EXPECT_FALSE(can_read(memory + 6 * PAGE));
+	EXPECT_TRUE(all_bytes(slotpool_address(self->pool, 1), 4 * PAGE, 'i'));
 	for (i = 2; i < 5; i += 2) {
 		memory = slotpool_address(self->pool, i);
-		EXPECT_TRUE(pool_all_bytes(memory, 3 * PAGE, 'x'));
-		EXPECT_TRUE(pool_all_bytes(memory + 3 * PAGE, PAGE, 'i'));
+		EXPECT_TRUE(all_bytes(memory, 3 * PAGE, 'x'));
+		EXPECT_TRUE(all_bytes(memory + 3 * PAGE, PAGE, 'i'));
 	}
 	ASSERT_EQ(0, slotpool_alloc(self->pool, &alloc));
 	ASSERT_EQ(3, alloc.slot);
-	EXPECT_TRUE(pool_all_bytes(slotpool_address(self->pool, 3), 4 * PAGE, 'i'));
+	EXPECT_TRUE(all_bytes(slotpool_address(self->pool, 3), 4 * PAGE, 'i'));
 }
 
 TEST_F(library, stray_accesses_raise_sigsegv)
@@ -725,21 +724,21 @@ TEST_F(library, stray_accesses_raise_sigsegv)
 	ASSERT_EQ(0, slotpool_alloc(self->pool, &alloc));
 	memory = slotpool_address(self->pool, 3);
 
-	EXPECT_EQ(0, segv_write(memory + 2 * PAGE - 1));
-	EXPECT_EQ(SIGSEGV, segv_read(memory + 2 * PAGE));
-	EXPECT_EQ(SIGSEGV, segv_write(memory + 2 * PAGE));
-	EXPECT_EQ(SIGSEGV, segv_read(memory + SLOT));
-	EXPECT_EQ(SIGSEGV, segv_write(memory + STRIDE - 1));
-	EXPECT_EQ(SIGSEGV, segv_write(memory - 1));
-	EXPECT_EQ(SIGSEGV, segv_read(slotpool_address(self->pool, 4)));
-	EXPECT_EQ(SIGSEGV, segv_write(slotpool_address(other, 3)));
+	EXPECT_EQ(0, access_write(memory + 2 * PAGE - 1));
+	EXPECT_EQ(SIGSEGV, access_read(memory + 2 * PAGE));
+	EXPECT_EQ(SIGSEGV, access_write(memory + 2 * PAGE));
+	EXPECT_EQ(SIGSEGV, access_read(memory + SLOT));
+	EXPECT_EQ(SIGSEGV, access_write(memory + STRIDE - 1));
+	EXPECT_EQ(SIGSEGV, access_write(memory - 1));
+	EXPECT_EQ(SIGSEGV, access_read(slotpool_address(self->pool, 4)));
+	EXPECT_EQ(SIGSEGV, access_write(slotpool_address(other, 3)));
 
 	/* It goes to the other handle, and has nothing of what it held. */
 	ASSERT_EQ(0, slotpool_free(self->pool, 3, 0, NULL));
 	ASSERT_EQ(0, slotpool_alloc(other, &alloc));
-	EXPECT_TRUE(pool_all_bytes(slotpool_address(other, 3), 2 * PAGE, 0));
-	EXPECT_EQ(0, segv_write(slotpool_address(other, 3)));
-	EXPECT_EQ(SIGSEGV, segv_read(memory));
+	EXPECT_TRUE(all_bytes(slotpool_address(other, 3), 2 * PAGE, 0));
+	EXPECT_EQ(0, access_write(slotpool_address(other, 3)));
+	EXPECT_EQ(SIGSEGV, access_read(memory));
 	slotpool_close(other);
 }
 
@@ -784,7 +783,7 @@ TEST_F(library, closing_in_a_child_unmaps_nothing_of_its_own)
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != memory)
 			_exit(1);
 		slotpool_close(self->pool);
-		_exit(pool_can_write(memory) ? 0 : 2);
+		_exit(can_write(memory) ? 0 : 2);
 	}
 	ASSERT_EQ(child, waitpid(child, &status, 0));
 	ASSERT_EQ(0, status);
@@ -810,10 +809,10 @@ TEST(a_pool_larger_than_the_address_space_is_used_by_ranges)
 	memory = slotpool_address(pool, nr_slots - 1);
 	memory[(4UL << 30) - 1] = 'x';
 	ASSERT_EQ('x', memory[(4UL << 30) - 1]);
-	ASSERT_FALSE(pool_can_read(memory + (4UL << 30)));
+	ASSERT_FALSE(can_read(memory + (4UL << 30)));
 
 	slotpool_close(pool);
 	ASSERT_EQ(0, library_unload());
 }
 
-#endif /* SELFTESTS_LIBRARY_H */
+#endif /* SELFTESTS_LIBRARY_TESTS_H */

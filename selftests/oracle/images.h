@@ -6,7 +6,7 @@
 #ifndef SELFTESTS_ORACLE_IMAGES_H
 #define SELFTESTS_ORACLE_IMAGES_H
 
-#include "oracle_process.h"
+#include "process.h"
 
 static struct handle *find_handle(struct client *client, const struct image *image)
 {
@@ -29,7 +29,7 @@ static void add_handle(struct process *process, struct client *client, uint32_t 
 	if (handle) {
 		CHECK(process, handle->number == number);
 		handle->count++;
-		image_put(image);
+		model_image_put(image);
 		return;
 	}
 	for (i = 0; i < client->nr_handles; i++)
@@ -49,7 +49,7 @@ static void make_image(struct process *process, struct client *client,
 
 	if (process->options->refuses_images &&
 	    (err == -EFBIG || err == -EDQUOT || err == -ENOSPC)) {
-		image_put(image);
+		model_image_put(image);
 		return;
 	}
 	CHECK(process, !err);
@@ -92,7 +92,7 @@ static bool image_of_memory(struct process *process, struct client *client)
 	if (client->nr_handles == MAX_IMAGES)
 		return false;
 	note(process, -1, 0, argument.length);
-	image = image_create(argument.length);
+	image = model_image_create(argument.length);
 	fill(process, process->buffer, BUFFER);
 	for (i = pick(process, MAX_RANGES + 1); i && end < argument.length; i--) {
 		/* Where the last one ends, or anywhere behind. */
@@ -187,7 +187,7 @@ static bool image_of_file(struct process *process, struct client *client)
 	note(process, seals, argument.offset, argument.file_length);
 
 	argument.fd = make_file(process, seals, process->buffer, size);
-	image = image_create(argument.length);
+	image = model_image_create(argument.length);
 	memcpy(image->bytes + argument.offset, process->buffer + argument.file_offset,
 	       argument.file_length);
 	make_image(process, client, &argument, image);
@@ -203,7 +203,7 @@ static bool snapshot(struct process *process, struct client *client, const struc
 
 	if (client->nr_handles == MAX_IMAGES)
 		return false;
-	make_image(process, client, &argument, slot_snapshot(slot));
+	make_image(process, client, &argument, model_slot_snapshot(slot));
 	/* The slot stays as it is. */
 	check_slot(process, client, slot);
 	return true;
@@ -231,7 +231,7 @@ static bool export_image(struct process *process, struct client *client)
 	CHECK(process, !client_call(client, SLOTPOOL_EXPORT, &argument));
 	process->exports[process->nr_exports++] = (struct export){
 		.fd = argument.fd,
-		.image = image_get(handle->image),
+		.image = model_image_get(handle->image),
 	};
 	return true;
 }
@@ -245,7 +245,7 @@ static bool close_export(struct process *process, struct client *client)
 		return false;
 	export = &process->exports[pick(process, process->nr_exports)];
 	close(export->fd);
-	image_put(export->image);
+	model_image_put(export->image);
 	*export = process->exports[--process->nr_exports];
 	return true;
 }
@@ -264,7 +264,7 @@ static bool import_image(struct process *process, struct client *client)
 	if (process->options->refuses_images && err == -EDQUOT)
 		return true;
 	CHECK(process, !err && argument.length == export->image->length);
-	add_handle(process, client, argument.image, image_get(export->image));
+	add_handle(process, client, argument.image, model_image_get(export->image));
 	return true;
 }
 
@@ -280,7 +280,7 @@ static bool release_image(struct process *process, struct client *client)
 	CHECK(process, !client_call(client, SLOTPOOL_RELEASE, &argument));
 	if (--handle->count)
 		return true;
-	image_put(handle->image);
+	model_image_put(handle->image);
 	*handle = client->handles[--client->nr_handles];
 	return true;
 }

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define MAP_PAGE 4096UL
+#include "lib/page.h"
 
 enum map_access {
 	MAP_WRITABLE,
@@ -51,7 +51,7 @@ static inline char *map_place(const struct map *map, uint32_t slot, bool second)
 {
 	size_t row = slot - map->first + (second ? map->count : 0);
 
-	return map->places + row * map->stride_pages * MAP_PAGE;
+	return map->places + row * map->stride_pages * PAGE;
 }
 
 /* Where a slot is that the mapping covers. */
@@ -107,17 +107,17 @@ static inline void map_adopt(struct map *map, char *start, uint32_t first, uint3
 static inline bool map_create(struct map *map, int fd, uint32_t first, uint32_t count,
 			      size_t stride_pages, size_t shift)
 {
-	size_t length = count * stride_pages * MAP_PAGE;
+	size_t length = count * stride_pages * PAGE;
 
 	map_init(map, first, count, stride_pages);
-	map->length = 2 * length + shift * MAP_PAGE;
+	map->length = 2 * length + shift * PAGE;
 	map->start = mmap(NULL, map->length, PROT_NONE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (map->start == MAP_FAILED)
 		return false;
-	map->places = map->start + shift * MAP_PAGE;
+	map->places = map->start + shift * PAGE;
 	return mmap(map->places, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
-		    (off_t)(first * stride_pages * MAP_PAGE)) == map->places;
+		    (off_t)(first * stride_pages * PAGE)) == map->places;
 }
 
 static inline void map_forget(struct map *map)
@@ -160,18 +160,18 @@ static inline void map_replace(const struct map *map, uint32_t slot, size_t firs
 static inline bool map_punch(const struct map *map, uint32_t slot, size_t first, size_t count)
 {
 	map_replace(map, slot, first, count, MAP_HOLE);
-	return map_set_aside(map_slot(map, slot) + first * MAP_PAGE, count * MAP_PAGE);
+	return map_set_aside(map_slot(map, slot) + first * PAGE, count * PAGE);
 }
 
 /* Maps a part of a slot afresh, whatever is there. */
 static inline bool map_fill(const struct map *map, int fd, uint32_t slot, size_t first,
 			    size_t count)
 {
-	char *start = map_slot(map, slot) + first * MAP_PAGE;
+	char *start = map_slot(map, slot) + first * PAGE;
 
 	map_replace(map, slot, first, count, MAP_WRITABLE);
-	return mmap(start, count * MAP_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
-		    (off_t)((slot * map->stride_pages + first) * MAP_PAGE)) == start;
+	return mmap(start, count * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
+		    (off_t)((slot * map->stride_pages + first) * PAGE)) == start;
 }
 
 static inline bool map_has_hole(const struct map *map, uint32_t slot, size_t first, size_t count)
@@ -196,7 +196,7 @@ static inline bool map_protect(const struct map *map, uint32_t slot, size_t firs
 	};
 
 	map_mark(map, slot, first, count, access);
-	return !mprotect(map_slot(map, slot) + first * MAP_PAGE, count * MAP_PAGE,
+	return !mprotect(map_slot(map, slot) + first * PAGE, count * PAGE,
 			 protections[access]);
 }
 
@@ -209,20 +209,20 @@ static inline bool map_move(const struct map *map, uint32_t slot)
 
 	map->moved[slot - map->first] = !map->moved[slot - map->first];
 	while (first < map->stride_pages) {
-		char *part = map_slot(map, slot) + first * MAP_PAGE;
+		char *part = map_slot(map, slot) + first * PAGE;
 		size_t end = first + 1;
 		size_t length;
 
 		while (end < map->stride_pages && !(pages[end] & MAP_BOUNDARY))
 			end++;
-		length = (end - first) * MAP_PAGE;
+		length = (end - first) * PAGE;
 		if (map_access(map, slot, first) != MAP_HOLE &&
-		    mremap(old + first * MAP_PAGE, length, length, MREMAP_MAYMOVE | MREMAP_FIXED,
+		    mremap(old + first * PAGE, length, length, MREMAP_MAYMOVE | MREMAP_FIXED,
 			   part) != part)
 			return false;
 		first = end;
 	}
-	return map_set_aside(old, map->stride_pages * MAP_PAGE);
+	return map_set_aside(old, map->stride_pages * PAGE);
 }
 
 #endif /* SELFTESTS_ORACLE_MAP_H */

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGE 4096UL
+#include "lib/page.h"
 
 /* An image never changes once it is filled. */
 struct image {
@@ -36,7 +36,7 @@ struct slot {
 	char *contents;
 };
 
-static inline struct image *image_create(size_t length)
+static inline struct image *model_image_create(size_t length)
 {
 	struct image *image = malloc(sizeof(*image));
 
@@ -46,14 +46,14 @@ static inline struct image *image_create(size_t length)
 	return image;
 }
 
-static inline struct image *image_get(struct image *image)
+static inline struct image *model_image_get(struct image *image)
 {
 	if (image)
 		image->users++;
 	return image;
 }
 
-static inline void image_put(struct image *image)
+static inline void model_image_put(struct image *image)
 {
 	if (!image || --image->users)
 		return;
@@ -62,26 +62,28 @@ static inline void image_put(struct image *image)
 }
 
 /* What a page of a new slot contains. */
-static inline const char *image_page(const struct image *image, size_t page)
+static inline const char *model_image_page(const struct image *image, size_t page)
 {
 	static const char zeros[PAGE];
 
 	return image && page * PAGE < image->length ? image->bytes + page * PAGE : zeros;
 }
 
-static inline const char *slot_page(const struct slot *slot, size_t page)
+static inline const char *model_slot_page(const struct slot *slot, size_t page)
 {
-	return slot->written[page] ? slot->contents + page * PAGE : image_page(slot->image, page);
+	if (slot->written[page])
+		return slot->contents + page * PAGE;
+	return model_image_page(slot->image, page);
 }
 
-static inline void slot_setup(struct slot *slot, size_t nr_pages)
+static inline void model_slot_setup(struct slot *slot, size_t nr_pages)
 {
 	slot->written = calloc(nr_pages, sizeof(*slot->written));
 	slot->contents = malloc(nr_pages * PAGE);
 }
 
 /* Pages from one on are new. */
-static inline void slot_renew(struct slot *slot, size_t first)
+static inline void model_slot_renew(struct slot *slot, size_t first)
 {
 	size_t page;
 
@@ -91,7 +93,7 @@ static inline void slot_renew(struct slot *slot, size_t first)
 	}
 }
 
-static inline void slot_alloc(struct slot *slot, size_t limit, size_t commit)
+static inline void model_slot_alloc(struct slot *slot, size_t limit, size_t commit)
 {
 	slot->limit = limit;
 	slot->reset_limit = limit;
@@ -99,9 +101,9 @@ static inline void slot_alloc(struct slot *slot, size_t limit, size_t commit)
 	slot->reset_commit = commit;
 }
 
-static inline void slot_resize(struct slot *slot, size_t limit, size_t commit)
+static inline void model_slot_resize(struct slot *slot, size_t limit, size_t commit)
 {
-	slot_renew(slot, limit);
+	model_slot_renew(slot, limit);
 	slot->limit = limit;
 	slot->commit = commit;
 	if (slot->reset_limit > limit)
@@ -110,21 +112,22 @@ static inline void slot_resize(struct slot *slot, size_t limit, size_t commit)
 		slot->reset_commit = commit;
 }
 
-static inline void slot_reset(struct slot *slot)
+static inline void model_slot_reset(struct slot *slot)
 {
-	slot_renew(slot, 0);
+	model_slot_renew(slot, 0);
 	slot->limit = slot->reset_limit;
 	slot->commit = slot->reset_commit;
 }
 
-static inline void slot_free(struct slot *slot)
+static inline void model_slot_free(struct slot *slot)
 {
-	slot_renew(slot, 0);
-	image_put(slot->image);
+	model_slot_renew(slot, 0);
+	model_image_put(slot->image);
 	slot->image = NULL;
 }
 
-static inline void slot_write(struct slot *slot, size_t offset, const char *bytes, size_t length)
+static inline void model_slot_write(struct slot *slot, size_t offset, const char *bytes,
+				    size_t length)
 {
 	size_t page;
 
@@ -133,23 +136,23 @@ static inline void slot_write(struct slot *slot, size_t offset, const char *byte
 	for (page = offset / PAGE; page <= (offset + length - 1) / PAGE; page++) {
 		if (slot->written[page])
 			continue;
-		memcpy(slot->contents + page * PAGE, image_page(slot->image, page), PAGE);
+		memcpy(slot->contents + page * PAGE, model_image_page(slot->image, page), PAGE);
 		slot->written[page] = true;
 		slot->nr_written++;
 	}
 	memcpy(slot->contents + offset, bytes, length);
 }
 
-static inline struct image *slot_snapshot(const struct slot *slot)
+static inline struct image *model_slot_snapshot(const struct slot *slot)
 {
-	struct image *image = image_create(slot->limit * PAGE);
+	struct image *image = model_image_create(slot->limit * PAGE);
 	size_t page;
 
 	for (page = 0; page < slot->limit; page++) {
-		const char *bytes = slot_page(slot, page);
+		const char *bytes = model_slot_page(slot, page);
 
 		/* Untouched memory stays so. */
-		if (bytes != image_page(NULL, page))
+		if (bytes != model_image_page(NULL, page))
 			memcpy(image->bytes + page * PAGE, bytes, PAGE);
 	}
 	return image;

@@ -6,20 +6,20 @@
 #define DEFAULT_OPERATIONS 200000
 #define NR_VARIANTS 8
 
-#include "oracle.h"
+#include "oracle_tests.h"
 
 static int oracle_load(const struct options *options)
 {
 	if (setenv("SLOTPOOL_BACKEND", "kernel", 1))
 		return -errno;
 	/* A test that failed may have left it behind. */
-	pool_unload();
-	return module_load(options->module ? options->module : POOL_MODULE, options->parameters);
+	unload_pool();
+	return load_module(options->module ? options->module : POOL_MODULE, options->parameters);
 }
 
 static int oracle_unload(void)
 {
-	return pool_unload();
+	return unload_pool();
 }
 
 FIXTURE_VARIANT_ADD(oracle, overcommitting)

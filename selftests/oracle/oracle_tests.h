@@ -13,15 +13,16 @@
  * oracle_unload(), which make pools that slotpool_open() finds; and NR_VARIANTS
  * variants of them.
  */
-#ifndef SELFTESTS_ORACLE_H
-#define SELFTESTS_ORACLE_H
+#ifndef SELFTESTS_ORACLE_TESTS_H
+#define SELFTESTS_ORACLE_TESTS_H
 
 #include <signal.h>
 
-#include "oracle_images.h"
-#include "oracle_process.h"
-#include "oracle_slots.h"
-#include "kselftest_harness.h"
+#include "images.h"
+#include "lib/file.h"
+#include "lib/harness.h"
+#include "process.h"
+#include "slots.h"
 
 /* Without an end of an operation for so long, something hangs. */
 #define HANGS_SECONDS 120
@@ -197,7 +198,7 @@ static bool change_warm_slots(struct process *process, struct client *client)
 
 	(void)client;
 	note(process, -1, 0, value);
-	CHECK(process, !pool_set_max_unused_warm_slots(value));
+	CHECK(process, !set_max_unused_warm_slots(value));
 	return true;
 }
 
@@ -266,7 +267,7 @@ static void forget_client(struct process *process, struct client *client)
 	while (client->nr_slots)
 		forget_slot(client, &client->slots[0]);
 	while (client->nr_handles)
-		image_put(client->handles[--client->nr_handles].image);
+		model_image_put(client->handles[--client->nr_handles].image);
 	if (process->run.client == client)
 		process->run.left = 0;
 }
@@ -486,7 +487,7 @@ static void __attribute__((noreturn)) run_worker(struct process *process)
 	for (i = 0; i < NR_CLIENTS; i++) {
 		open_client(process, &process->clients[i]);
 		for (j = 0; j < MAX_SLOTS; j++)
-			slot_setup(&process->clients[i].slots[j], process->slot_pages);
+			model_slot_setup(&process->clients[i].slots[j], process->slot_pages);
 	}
 	while (__atomic_fetch_add(&progress->done, 1, __ATOMIC_RELAXED) < progress->end) {
 		alarm(HANGS_SECONDS);
@@ -633,4 +634,4 @@ TEST_F_TIMEOUT(oracle, every_slot_contains_what_it_must, TEST_SECONDS)
 	       stat.image_drops);
 }
 
-#endif /* SELFTESTS_ORACLE_H */
+#endif /* SELFTESTS_ORACLE_TESTS_H */

@@ -11,7 +11,7 @@
 #define DEFAULT_OPERATIONS 100000
 #define NR_VARIANTS 7
 
-#include "oracle.h"
+#include "oracle_tests.h"
 
 static int oracle_load(const struct options *options)
 {

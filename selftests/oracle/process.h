@@ -6,11 +6,12 @@
 #ifndef SELFTESTS_ORACLE_PROCESS_H
 #define SELFTESTS_ORACLE_PROCESS_H
 
-#include "../userspace/lib/internal.h"
-#include "oracle_map.h"
-#include "oracle_model.h"
-#include "pool.h"
-#include "random.h"
+#include "../../userspace/lib/internal.h"
+#include "lib/access.h"
+#include "lib/device.h"
+#include "lib/random.h"
+#include "map.h"
+#include "model.h"
 
 #define NR_CLIENTS 2
 #define MAX_SLOTS 4
@@ -238,7 +239,7 @@ static struct map *pick_map(struct process *process, struct client *client, uint
 static void check_page(struct process *process, const struct slot *slot, size_t page,
 		       const char *bytes, const char *how)
 {
-	const char *expected = slot_page(slot, page);
+	const char *expected = model_slot_page(slot, page);
 	size_t i;
 
 	if (!memcmp(bytes, expected, PAGE))
@@ -298,8 +299,8 @@ static void check_traps(struct process *process, struct client *client, const st
 	if (slot->limit < process->stride_pages && one_in(process, 2))
 		page += pick(process, process->stride_pages - slot->limit);
 	if (page < process->stride_pages)
-		CHECK(process, !pool_can_read(map_slot(pick_map(process, client, slot->index),
-						       slot->index) + page * PAGE));
+		CHECK(process, !can_read(map_slot(pick_map(process, client, slot->index),
+						  slot->index) + page * PAGE));
 }
 
 /* Compares all of a slot. */

@@ -6,7 +6,8 @@
 #ifndef SELFTESTS_ORACLE_SLOTS_H
 #define SELFTESTS_ORACLE_SLOTS_H
 
-#include "oracle_images.h"
+#include "images.h"
+#include "lib/access.h"
 
 static bool owns(const struct process *process, uint32_t index)
 {
@@ -74,8 +75,8 @@ static struct slot *take(struct process *process, struct client *client,
 	slot->has_key = argument->flags & SLOTPOOL_ALLOC_KEY;
 	slot->key = argument->key;
 	slot->handle = argument->image;
-	slot->image = handle ? image_get(handle->image) : NULL;
-	slot_alloc(slot, limit, commit);
+	slot->image = handle ? model_image_get(handle->image) : NULL;
+	model_slot_alloc(slot, limit, commit);
 	client->nr_slots++;
 	return slot;
 }
@@ -121,7 +122,7 @@ static void reset_slot(struct process *process, struct client *client, struct sl
 	struct slotpool_reset_args argument = { .slot = slot->index };
 
 	CHECK(process, !client_call(client, SLOTPOOL_RESET, &argument));
-	slot_reset(slot);
+	model_slot_reset(slot);
 }
 
 static bool reset(struct process *process, struct client *client)
@@ -141,7 +142,7 @@ static void forget_slot(struct client *client, struct slot *slot)
 {
 	struct slot freed;
 
-	slot_free(slot);
+	model_slot_free(slot);
 	freed = *slot;
 	*slot = client->slots[--client->nr_slots];
 	client->slots[client->nr_slots] = freed;
@@ -160,7 +161,7 @@ static void give_slot(struct process *process, struct client *client, struct slo
 	CHECK(process, !client_call(client, SLOTPOOL_FREE, &argument));
 	forget_slot(client, slot);
 	if ((decommit || process->options->strict) && map_covers(&client->maps[0], index))
-		CHECK(process, !pool_can_read(map_slot(pick_map(process, client, index), index) +
+		CHECK(process, !can_read(map_slot(pick_map(process, client, index), index) +
 					      pick_page(process, process->slot_pages) * PAGE));
 }
 
@@ -201,7 +202,7 @@ static bool resize(struct process *process, struct client *client)
 	if (!is_short(process, err)) {
 		CHECK(process, !err && argument.old_limit == slot->limit * PAGE);
 		if (!(argument.flags & SLOTPOOL_RESIZE_GROW_ONLY) || limit > slot->limit)
-			slot_resize(slot, limit, commit);
+			model_slot_resize(slot, limit, commit);
 	}
 	/* A snapshot has to find out about pages that nobody has looked at yet. */
 	if (one_in(process, 4))
@@ -285,7 +286,7 @@ static bool write_slot(struct process *process, struct client *client, struct sl
 	/* A page of zeros, where the image has something else, is one of its own. */
 	if (length % PAGE == 0 && one_in(process, 2))
 		memset(process->buffer, 0, length);
-	slot_write(slot, offset, process->buffer, length);
+	model_slot_write(slot, offset, process->buffer, length);
 	write_bytes(process, client, map_slot(map, slot->index) + offset, length);
 	if (pick(process, 4))
 		check_pages(process, client, slot, first, count);
@@ -345,7 +346,7 @@ static bool write_too_far(struct process *process, struct client *client)
 	limit = map_slot(&client->maps[0], slot->index) + slot->limit * PAGE;
 	wrote = pwrite(process->memory, process->buffer, length + PAGE, (uintptr_t)limit - length);
 	CHECK(process, wrote == (ssize_t)length);
-	slot_write(slot, slot->limit * PAGE - length, process->buffer, length);
+	model_slot_write(slot, slot->limit * PAGE - length, process->buffer, length);
 	if (one_in(process, 2))
 		check_slot(process, client, slot);
 	return true;
@@ -364,7 +365,7 @@ static bool write_to_read_only(struct process *process, struct client *client)
 	if (map_access(map, slot->index, page) != MAP_READABLE)
 		return false;
 	note(process, slot->index, page * PAGE, 1);
-	CHECK(process, !pool_can_write(map_slot(map, slot->index) + page * PAGE));
+	CHECK(process, !can_write(map_slot(map, slot->index) + page * PAGE));
 	CHECK(process, pwrite(process->memory, "w", 1,
 			      (uintptr_t)map_slot(map, slot->index) + page * PAGE) < 0);
 	check_pages(process, client, slot, page, 1);
@@ -396,7 +397,7 @@ static bool write_after_protection(struct process *process, struct client *clien
 	CHECK(process, map_protect(maps[0], slot->index, page, 1, MAP_READABLE));
 	for (i = 2; i--;) {
 		fill(process, process->buffer, PAGE);
-		slot_write(slot, page * PAGE, process->buffer, PAGE);
+		model_slot_write(slot, page * PAGE, process->buffer, PAGE);
 		memcpy(map_slot(maps[i], slot->index) + page * PAGE, process->buffer, PAGE);
 		check_page(process, slot, page, map_slot(maps[0], slot->index) + page * PAGE,
 			   "protected mapping");

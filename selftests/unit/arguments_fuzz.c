@@ -10,7 +10,7 @@
 #include "kernel.h"
 
 #include "../../kmod/ioctl.c"
-#include "../argument.h"
+#include "../lib/argument.h"
 
 #include <stdio.h>
 
