@@ -341,6 +341,20 @@ TEST_F(cold_start, prepares_nothing_above_the_limit_or_beyond_keep)
 	ASSERT_EQ(3, call_stat(self->scene.fd).held_pages);
 }
 
+TEST_F(cold_start, drops_what_it_set_up_above_a_lower_limit)
+{
+	char *memory = self->scene.base;
+
+	ASSERT_GE(live_cold(&self->scene, NR_WRITTEN), NR_WRITTEN);
+	ASSERT_EQ(0, call_alloc_image(self->scene.fd, self->scene.image));
+	ASSERT_EQ(2, live(memory, NR_WRITTEN, STEP));
+	ASSERT_EQ(SLOT, call_resize(self->scene.fd, 0, 0, PAGE));
+	ASSERT_EQ(1, call_stat(self->scene.fd).held_pages);
+	ASSERT_EQ(PAGE, call_resize(self->scene.fd, 0, 0, SLOT));
+	ASSERT_EQ('x', memory[0]);
+	ASSERT_TRUE(all_bytes(memory + PAGE, SLOT - PAGE, 'i'));
+}
+
 TEST_F(cold_start, maps_what_the_mapping_has_room_for)
 {
 	long faults;
