@@ -2,7 +2,7 @@
 /*
  * Floor: 12
  *
- * The commands: a table, and the checks of their arguments.
+ * The commands: a table, and the checks of the fields of their arguments.
  *
  * <linux/slotpool.h> documents what each command does, and its errors.
  */
@@ -16,6 +16,7 @@
 
 #include <linux/slotpool.h>
 
+#include "argument.h"
 #include "client.h"
 #include "image_build.h"
 #include "ioctl.h"
@@ -24,15 +25,6 @@
 #include "pool_reclaim.h"
 #include "pool_slots.h"
 #include "pool_stat.h"
-
-/* The first word of every argument structure */
-union ioctl_header {
-	struct {
-		u32 size;
-		u32 flags;
-	};
-	u64 word;
-};
 
 static int ioctl_check_slot(struct client *client, u32 *slot)
 {
@@ -508,145 +500,29 @@ static int ioctl_seal(struct client *client, struct slotpool_seal_args *seal)
 	return 0;
 }
 
-/**
- * struct ioctl_format - the format of a command's argument
- * @nr_words: size of the structure in words
- * @first_result: the first word that results are written to
- * @flags: the flags that the command knows
- * @changes: only the process that the client is bound to may use the command
- */
-struct ioctl_format {
-	u32 nr_words;
-	u32 first_result;
-	u32 flags;
-	bool changes;
-};
-
-/* Check an argument of another size, or with unknown flags. The bytes beyond ours must be zeros. */
-static noinline int ioctl_get_other(const struct ioctl_format *format, u64 __user *user,
-				    union ioctl_header header, u64 last_word)
-{
-	u32 size = format->nr_words * sizeof(u64);
-	int err;
-
-	if (header.size < size)
-		return -EINVAL;
-	if (header.size > PAGE_SIZE)
-		return -E2BIG;
-	err = check_zeroed_user(user + format->nr_words, header.size - size);
-	if (err <= 0)
-		return err ? err : -E2BIG;
-	if (!user_write_access_begin(user, size))
-		return -EFAULT;
-	unsafe_put_user(header.word, &user[0], fault);
-	unsafe_put_user(last_word, &user[format->nr_words - 1], fault);
-	user_write_access_end();
-	return header.flags & ~format->flags ? -EINVAL : 0;
-
-fault:
-	user_write_access_end();
-	return -EFAULT;
-}
-
-/* The read faulted: a too small size means -EINVAL, not -EFAULT. */
-static noinline bool ioctl_is_short(const struct ioctl_format *format, u32 __user *user)
-{
-	u32 size;
-
-	return !get_user(size, user) && size < format->nr_words * sizeof(u64);
-}
-
 /*
- * Read an argument, and check its size and its flags.
+ * Define ioctl_command_NAME(), which runs the command NAME: read its argument, have
+ * ioctl_NAME() check and execute it, and write the results. A command that changes
+ * something is only for the process that the client is bound to.
  *
- * An argument is a few words long, and the code for each command knows how many.
- * Looking up the command's format and checking the buffer in copy_from_user()
- * would cost more than all that a reset does besides copying pages.
- *
- * The results are written when the command can no longer be undone. So probe before
- * that they can be written: the structure lies in two pages at most, those of its
- * first and of its last word.
- */
-static __always_inline int ioctl_get(const struct ioctl_format *format, u64 __user *user,
-				     u64 *words)
-{
-	const u32 size = format->nr_words * sizeof(u64);
-	const u32 last = format->nr_words - 1;
-	const union ioctl_header expected = { .size = size };
-	const union ioctl_header known = { .flags = format->flags };
-	union ioctl_header header;
-	bool usual;
-	u32 i;
-
-	if (!user_access_begin(user, size))
-		goto unreadable;
-#pragma GCC unroll 8
-	for (i = 0; i < format->nr_words; i++)
-		unsafe_get_user(words[i], &user[i], fault);
-	header.word = words[0];
-	usual = (header.word & ~known.word) == expected.word;
-	if (likely(usual)) {
-		unsafe_put_user(words[0], &user[0], fault);
-		unsafe_put_user(words[last], &user[last], fault);
-	}
-	user_access_end();
-
-	return likely(usual) ? 0 : ioctl_get_other(format, user, header, words[last]);
-
-fault:
-	user_access_end();
-unreadable:
-	return ioctl_is_short(format, (u32 __user *)user) ? -EINVAL : -EFAULT;
-}
-
-static __always_inline int ioctl_put(const struct ioctl_format *format, u64 __user *user,
-				     const u64 *words)
-{
-	u32 i;
-
-	if (!user_write_access_begin(user, format->nr_words * sizeof(u64)))
-		return -EFAULT;
-#pragma GCC unroll 8
-	for (i = format->first_result; i < format->nr_words; i++)
-		unsafe_put_user(words[i], &user[i], fault);
-	user_write_access_end();
-	return 0;
-
-fault:
-	user_write_access_end();
-	return -EFAULT;
-}
-
-/*
- * Define a command around ioctl_NAME(), which checks the fields of the argument
- * except for its size and flags, and executes it.
- *
- * The compiler keeps the words in registers: the structure is assembled when all of
- * them are read.
+ * The structure is assembled from the words after all of them are read, so that they can
+ * stay in registers.
  */
 #define IOCTL_COMMAND(_name, _first_result, _flags, _changes)				\
-static const struct ioctl_format ioctl_format_##_name = {				\
+static const struct argument_format ioctl_format_##_name = {				\
 	.nr_words = sizeof(struct slotpool_##_name##_args) / sizeof(u64),		\
 	.first_result = offsetof(struct slotpool_##_name##_args, _first_result) / sizeof(u64), \
 	.flags = _flags,								\
-	.changes = _changes,								\
 };											\
 											\
-static __always_inline int ioctl_run_##_name(struct client *client, u64 *words)		\
+static __always_inline int ioctl_execute_##_name(struct client *client, u64 *words)	\
 {											\
 	struct slotpool_##_name##_args argument;					\
 	int err;									\
 											\
 	BUILD_BUG_ON(sizeof(argument) % sizeof(u64));					\
 	memcpy(&argument, words, sizeof(argument));					\
-	if (ioctl_format_##_name.changes) {						\
-		err = client_enter(client);						\
-		if (err)								\
-			return err;							\
-	}										\
 	err = ioctl_##_name(client, &argument);						\
-	if (ioctl_format_##_name.changes)						\
-		client_leave(client);							\
 	if (!err)									\
 		memcpy(words, &argument, sizeof(argument));				\
 	return err;									\
@@ -655,13 +531,21 @@ static __always_inline int ioctl_run_##_name(struct client *client, u64 *words)	
 static long ioctl_command_##_name(struct client *client, u64 __user *user)		\
 {											\
 	u64 words[sizeof(struct slotpool_##_name##_args) / sizeof(u64)];		\
+	const bool changes = _changes;							\
 	int err;									\
 											\
-	err = ioctl_get(&ioctl_format_##_name, user, words);				\
+	err = argument_get(&ioctl_format_##_name, user, words);				\
 	if (err)									\
 		return err;								\
-	err = ioctl_run_##_name(client, words);						\
-	return err ? err : ioctl_put(&ioctl_format_##_name, user, words);		\
+	if (changes) {									\
+		err = client_enter(client);						\
+		if (err)								\
+			return err;							\
+	}										\
+	err = ioctl_execute_##_name(client, words);					\
+	if (changes)									\
+		client_leave(client);							\
+	return err ? err : argument_put(&ioctl_format_##_name, user, words);		\
 }
 
 IOCTL_COMMAND(info, features, 0, false)

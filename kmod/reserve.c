@@ -209,6 +209,46 @@ struct page *reserve_take(struct reserve *reserve, bool promised)
 	return page;
 }
 
+/* Move up to @nr_pages free pages of a node to @pages. Return how many there were. */
+static unsigned int reserve_take_from(struct reserve *reserve, int node, unsigned int nr_pages,
+				      struct list_head *pages)
+{
+	struct list_head *end;
+	unsigned int nr = 0;
+	LIST_HEAD(taken);
+
+	lockdep_assert_held(&reserve->lock);
+
+	list_for_each(end, &reserve->free[node]) {
+		if (nr == nr_pages)
+			break;
+		nr++;
+	}
+	list_cut_before(&taken, &reserve->free[node], end);
+	list_splice_tail(&taken, pages);
+	reserve->nr_free -= nr;
+	return nr;
+}
+
+/* Replace the pages that went bad while they were free. Return how many are lost. */
+static unsigned int reserve_replace_bad(struct reserve *reserve, struct list_head *pages)
+{
+	struct page *page, *next;
+	unsigned int nr_lost = 0;
+
+	list_for_each_entry_safe(page, next, pages, lru) {
+		if (likely(reserve_page_usable(page)))
+			continue;
+		list_del(&page->lru);
+		page = reserve_replace(reserve, page);
+		if (page)
+			list_add_tail(&page->lru, &next->lru);
+		else
+			nr_lost++;
+	}
+	return nr_lost;
+}
+
 /**
  * reserve_take_many() - take several pages at once
  * @reserve: the reserve
@@ -219,14 +259,12 @@ struct page *reserve_take(struct reserve *reserve, bool promised)
  * As reserve_take() for each of them.
  *
  * Context: Process context, may sleep.
- * Return: How many there were.
+ * Return: The number of pages taken.
  */
 unsigned int reserve_take_many(struct reserve *reserve, unsigned int nr_pages, bool promised,
 			       struct list_head *pages)
 {
 	int node = numa_mem_id();
-	struct page *page, *next;
-	struct list_head *end;
 	unsigned int nr = 0;
 	LIST_HEAD(taken);
 
@@ -234,30 +272,13 @@ unsigned int reserve_take_many(struct reserve *reserve, unsigned int nr_pages, b
 	if (promised)
 		reserve->nr_promised -= nr_pages;
 	nr_pages = min_t(unsigned long, nr_pages, reserve->nr_free - reserve->nr_promised);
-	for (; nr < nr_pages; node = next_node_in(node, node_states[N_MEMORY])) {
-		LIST_HEAD(near);
-
-		list_for_each(end, &reserve->free[node]) {
-			if (nr == nr_pages)
-				break;
-			nr++;
-		}
-		list_cut_before(&near, &reserve->free[node], end);
-		list_splice_tail(&near, &taken);
+	while (nr < nr_pages) {
+		nr += reserve_take_from(reserve, node, nr_pages - nr, &taken);
+		node = next_node_in(node, node_states[N_MEMORY]);
 	}
-	reserve->nr_free -= nr;
 	spin_unlock(&reserve->lock);
 
-	list_for_each_entry_safe(page, next, &taken, lru) {
-		if (likely(reserve_page_usable(page)))
-			continue;
-		list_del(&page->lru);
-		page = reserve_replace(reserve, page);
-		if (page)
-			list_add_tail(&page->lru, &next->lru);
-		else
-			nr--;
-	}
+	nr -= reserve_replace_bad(reserve, &taken);
 	list_splice_tail(&taken, pages);
 	return nr;
 }

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Run kmod/ioctl.c on arguments that libFuzzer generates. An argument that
- * <linux/slotpool.h> refuses fails with an error that the header names and has no
- * effect; an allowed one reaches the pool, in the pool's units. References to images
+ * Run kmod/ioctl.c and kmod/argument.c on arguments that libFuzzer generates. An
+ * argument that <linux/slotpool.h> refuses fails with an error that the header names and
+ * has no effect; an allowed one reaches the pool, in the pool's units. References to images
  * and files balance.
  *
  * The pool behind it only records each call; one of the calls may fail.
  */
 #include "kernel.h"
 
+#include "../../kmod/argument.c"
 #include "../../kmod/ioctl.c"
 #include "../lib/argument.h"
 
