@@ -14,8 +14,8 @@
  * sample finds something, or when the slot has grown. A budget bounds it for the
  * whole pool.
  *
- * Where the kernel has no helpers for dirty bits, watching zaps the slot's page
- * table entries instead, and the faults that follow show which pages are touched.
+ * Without the kernel's helpers for dirty bits, watching zaps the slot's page table
+ * entries instead, and the faults that follow show which pages are touched.
  *
  * vmwgfx samples dirty bits of graphics memory in adaptive intervals, too:
  * drivers/gpu/drm/vmwgfx/vmwgfx_page_dirty.c.

@@ -85,7 +85,7 @@ unsigned int hot_pages_find(struct hot_pages *hot, unsigned long first, unsigned
  * @hot: the set
  *
  * Context: Any.
- * Return: Whether hot_pages_learn() should be told all that the slot's instance
+ * Return: True if hot_pages_learn() should be told all that the slot's instance
  * writes.
  */
 bool hot_pages_want_sample(struct hot_pages *hot)

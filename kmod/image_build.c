@@ -154,7 +154,7 @@ static int image_set_source(struct image *image, const struct image_source *sour
 
 	if (!length)
 		return 0;
-	/* Where a snapshot has an entry of its own, the file is never read. */
+	/* The file is never read for an entry that a snapshot has of its own. */
 	xa_for_each_range(&image->pages, index, entry, first, end - 1) {
 		nr_own += !xa_get_mark(&image->pages, index, IMAGE_READ);
 		cond_resched();
@@ -240,7 +240,7 @@ int image_add_page(struct image *image, pgoff_t index, const struct page *page,
 	return err;
 }
 
-/* Whether the entry of an image was read from its file */
+/* Return whether the entry of an image was read from its file. */
 static bool image_entry_is_read(struct image *image, pgoff_t index)
 {
 	bool read = xa_get_mark(&image->pages, index, IMAGE_READ);

@@ -4,7 +4,7 @@
 
 #include <linux/mm.h>
 
-/* Whether mapping_clean() can tell which pages were written */
+/* True if mapping_clean() can tell which pages were written */
 #if defined(CONFIG_MAPPING_DIRTY_HELPERS) && !defined(SLOTPOOL_WITHOUT_DIRTY_BITS)
 #define MAPPING_HAS_DIRTY_BITS true
 #else

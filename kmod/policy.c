@@ -17,17 +17,17 @@
  */
 #include "policy.h"
 
-static bool affinity_equal(struct policy_affinity a, struct policy_affinity b)
+static bool policy_affinity_equal(struct policy_affinity a, struct policy_affinity b)
 {
 	return a.domain == b.domain && a.key == b.key;
 }
 
 /*
- * Keys are chosen by whoever allocates, who must not be able to make a bucket
- * long that others have to walk: hence the seed. The mixing steps are the
+ * Callers choose keys, and could choose them to fill one bucket that others have to
+ * walk. The seed, which they don't know, prevents that. The mixing steps are the
  * finalizer of MurmurHash3 (Austin Appleby, public domain).
  */
-static __u64 mix(__u64 value)
+static __u64 policy_mix(__u64 value)
 {
 	value ^= value >> 33;
 	value *= 0xff51afd7ed558ccdULL;
@@ -37,26 +37,26 @@ static __u64 mix(__u64 value)
 	return value;
 }
 
-/* Returns where the index of the newest slot of an affinity's ring stands. */
-static __u32 *ring_find(struct policy *policy, struct policy_affinity affinity)
+/* Return the place that holds the index of the newest slot of an affinity's ring. */
+static __u32 *policy_ring_find(struct policy *policy, struct policy_affinity affinity)
 {
-	__u64 hash = mix(mix(affinity.key ^ policy->seed) + affinity.domain);
+	__u64 hash = policy_mix(policy_mix(affinity.key ^ policy->seed) + affinity.domain);
 	__u32 *link = &policy->buckets[hash & policy->bucket_mask];
 
 	while (*link != POLICY_NO_SLOT) {
 		struct policy_node *node = &policy->nodes[*link];
 
-		if (affinity_equal(node->affinity, affinity))
+		if (policy_affinity_equal(node->affinity, affinity))
 			break;
 		link = &node->chain;
 	}
 	return link;
 }
 
-static void ring_push(struct policy *policy, __u32 slot)
+static void policy_ring_push(struct policy *policy, __u32 slot)
 {
 	struct policy_node *node = &policy->nodes[slot];
-	__u32 *link = ring_find(policy, node->affinity);
+	__u32 *link = policy_ring_find(policy, node->affinity);
 
 	if (*link == POLICY_NO_SLOT) {
 		node->older = slot;
@@ -75,8 +75,8 @@ static void ring_push(struct policy *policy, __u32 slot)
 	*link = slot;
 }
 
-/* @link is what ring_find() returns for the slot's affinity. */
-static void ring_remove(struct policy *policy, __u32 slot, __u32 *link)
+/* @link: the result of policy_ring_find() for the slot's affinity */
+static void policy_ring_remove(struct policy *policy, __u32 slot, __u32 *link)
 {
 	struct policy_node *node = &policy->nodes[slot];
 
@@ -92,8 +92,8 @@ static void ring_remove(struct policy *policy, __u32 slot, __u32 *link)
 	policy->nodes[node->newer].older = node->older;
 }
 
-static void list_insert(struct policy *policy, struct policy_list *list, __u32 slot,
-			__u32 prev, __u32 next)
+static void policy_list_insert(struct policy *policy, struct policy_list *list, __u32 slot,
+			       __u32 prev, __u32 next)
 {
 	policy->nodes[slot].prev = prev;
 	policy->nodes[slot].next = next;
@@ -107,7 +107,7 @@ static void list_insert(struct policy *policy, struct policy_list *list, __u32 s
 		policy->nodes[next].prev = slot;
 }
 
-static void list_remove(struct policy *policy, struct policy_list *list, __u32 slot)
+static void policy_list_remove(struct policy *policy, struct policy_list *list, __u32 slot)
 {
 	struct policy_node *node = &policy->nodes[slot];
 
@@ -122,21 +122,21 @@ static void list_remove(struct policy *policy, struct policy_list *list, __u32 s
 }
 
 /* The choice of victim: another eviction rule replaces this one function. */
-static __u32 warm_victim(const struct policy *policy)
+static __u32 policy_warm_victim(const struct policy *policy)
 {
 	return policy->warm.head;
 }
 
-/* Takes a slot that is in no ring any more. */
-static void take_alone(struct policy *policy, __u32 slot, enum policy_state state)
+/* Take a slot that is in no ring any more. */
+static void policy_take_alone(struct policy *policy, __u32 slot, enum policy_state state)
 {
 	struct policy_node *node = &policy->nodes[slot];
 
 	if (node->state == POLICY_STATE_WARM) {
-		list_remove(policy, &policy->warm, slot);
+		policy_list_remove(policy, &policy->warm, slot);
 		policy->nr_warm--;
 	} else {
-		list_remove(policy, &policy->cold, slot);
+		policy_list_remove(policy, &policy->cold, slot);
 		policy->nr_cold--;
 	}
 	node->state = state;
@@ -144,14 +144,14 @@ static void take_alone(struct policy *policy, __u32 slot, enum policy_state stat
 		policy->nr_taken++;
 }
 
-static void take(struct policy *policy, __u32 slot, enum policy_state state)
+static void policy_take(struct policy *policy, __u32 slot, enum policy_state state)
 {
 	const struct policy_node *node = &policy->nodes[slot];
 
 	/* A cold slot has no affinity. */
 	if (node->affinity.domain)
-		ring_remove(policy, slot, ring_find(policy, node->affinity));
-	take_alone(policy, slot, state);
+		policy_ring_remove(policy, slot, policy_ring_find(policy, node->affinity));
+	policy_take_alone(policy, slot, state);
 }
 
 /**
@@ -177,7 +177,7 @@ __u32 policy_nr_buckets(__u32 nr_slots)
  * @buckets: room for policy_nr_buckets() elements
  * @nr_slots: number of slots, at least one and below POLICY_NO_SLOT
  * @max_unused_warm_slots: N of the rule
- * @seed: a number that who chooses the keys doesn't know
+ * @seed: a number that callers, which choose the keys, do not know
  *
  * Context: Any, before all other calls. Takes time in proportion to @nr_slots.
  */
@@ -206,7 +206,7 @@ void policy_init(struct policy *policy, struct policy_node *nodes, __u32 *bucket
 		nodes[i].affinity.domain = 0;
 		nodes[i].affinity.key = 0;
 		nodes[i].state = POLICY_STATE_COLD;
-		list_insert(policy, &policy->cold, i, policy->cold.tail, POLICY_NO_SLOT);
+		policy_list_insert(policy, &policy->cold, i, policy->cold.tail, POLICY_NO_SLOT);
 	}
 }
 
@@ -224,18 +224,18 @@ __u32 policy_alloc(struct policy *policy, struct policy_affinity affinity,
 		   enum policy_placement *placement)
 {
 	__u32 cold = policy->cold.head;
-	__u32 victim = warm_victim(policy);
+	__u32 victim = policy_warm_victim(policy);
 	bool prefer_cold = policy->nr_warm < policy->max_unused_warm_slots;
 	__u32 slot;
 
 	if (affinity.domain) {
-		__u32 *link = ring_find(policy, affinity);
+		__u32 *link = policy_ring_find(policy, affinity);
 
 		slot = *link;
 		if (slot != POLICY_NO_SLOT) {
 			*placement = POLICY_AFFINE;
-			ring_remove(policy, slot, link);
-			take_alone(policy, slot, POLICY_STATE_USED);
+			policy_ring_remove(policy, slot, link);
+			policy_take_alone(policy, slot, POLICY_STATE_USED);
 			return slot;
 		}
 	}
@@ -249,7 +249,7 @@ __u32 policy_alloc(struct policy *policy, struct policy_affinity affinity,
 	} else {
 		return POLICY_NO_SLOT;
 	}
-	take(policy, slot, POLICY_STATE_USED);
+	policy_take(policy, slot, POLICY_STATE_USED);
 	policy->nodes[slot].affinity = affinity;
 	return slot;
 }
@@ -274,12 +274,12 @@ bool policy_alloc_exact(struct policy *policy, __u32 slot, struct policy_affinit
 
 	if (node->state == POLICY_STATE_COLD)
 		*placement = POLICY_COLD;
-	else if (affinity.domain && affinity_equal(node->affinity, affinity))
+	else if (affinity.domain && policy_affinity_equal(node->affinity, affinity))
 		*placement = POLICY_AFFINE;
 	else
 		*placement = POLICY_RECYCLED;
 
-	take(policy, slot, POLICY_STATE_USED);
+	policy_take(policy, slot, POLICY_STATE_USED);
 	node->affinity = affinity;
 	return true;
 }
@@ -296,9 +296,9 @@ void policy_free(struct policy *policy, __u32 slot)
 	struct policy_node *node = &policy->nodes[slot];
 
 	node->state = POLICY_STATE_WARM;
-	list_insert(policy, &policy->warm, slot, policy->warm.tail, POLICY_NO_SLOT);
+	policy_list_insert(policy, &policy->warm, slot, policy->warm.tail, POLICY_NO_SLOT);
 	if (node->affinity.domain)
-		ring_push(policy, slot);
+		policy_ring_push(policy, slot);
 	policy->nr_warm++;
 }
 
@@ -312,10 +312,10 @@ void policy_free(struct policy *policy, __u32 slot)
  */
 __u32 policy_take_victim(struct policy *policy)
 {
-	__u32 slot = warm_victim(policy);
+	__u32 slot = policy_warm_victim(policy);
 
 	if (slot != POLICY_NO_SLOT)
-		take(policy, slot, POLICY_STATE_TAKEN);
+		policy_take(policy, slot, POLICY_STATE_TAKEN);
 	return slot;
 }
 
@@ -329,14 +329,14 @@ __u32 policy_take_victim(struct policy *policy)
  */
 __u32 policy_take_affine(struct policy *policy, struct policy_affinity affinity)
 {
-	__u32 *link = ring_find(policy, affinity);
+	__u32 *link = policy_ring_find(policy, affinity);
 	__u32 oldest;
 
 	if (*link == POLICY_NO_SLOT)
 		return POLICY_NO_SLOT;
 	oldest = policy->nodes[*link].newer;
-	ring_remove(policy, oldest, link);
-	take_alone(policy, oldest, POLICY_STATE_TAKEN);
+	policy_ring_remove(policy, oldest, link);
+	policy_take_alone(policy, oldest, POLICY_STATE_TAKEN);
 	return oldest;
 }
 
@@ -353,7 +353,7 @@ bool policy_take_exact(struct policy *policy, __u32 slot)
 {
 	if (policy->nodes[slot].state != POLICY_STATE_WARM)
 		return false;
-	take(policy, slot, POLICY_STATE_TAKEN);
+	policy_take(policy, slot, POLICY_STATE_TAKEN);
 	return true;
 }
 
@@ -373,6 +373,6 @@ void policy_put_cold(struct policy *policy, __u32 slot)
 	node->affinity.domain = 0;
 	node->affinity.key = 0;
 	node->state = POLICY_STATE_COLD;
-	list_insert(policy, &policy->cold, slot, POLICY_NO_SLOT, policy->cold.head);
+	policy_list_insert(policy, &policy->cold, slot, POLICY_NO_SLOT, policy->cold.head);
 	policy->nr_cold++;
 }

@@ -14,7 +14,7 @@
 
 #define POLICY_NO_SLOT ((__u32)~0U)
 
-/* What a slot was last used for; domain 0 is no affinity. */
+/* The last use of a slot; domain 0 means no affinity. */
 struct policy_affinity {
 	__u64 domain;
 	__u64 key;

@@ -167,7 +167,7 @@ u32 pool_purge_image(struct pool *pool, struct pool_client *client, struct image
 	return pool_purge_affinity(pool, pool_image_affinity(client, image));
 }
 
-/* Whether a slot has become cold since @before was read, or none is about to. */
+/* Return whether a slot has become cold since @before was read, or none is about to. */
 static bool pool_settled(struct pool *pool, int before)
 {
 	u32 i;

@@ -2,7 +2,7 @@
 /*
  * Floor: 10
  *
- * What a client does with slots: allocate, reset, free, resize, snapshot, list.
+ * The operations of a client on slots: allocate, reset, free, resize, snapshot, list.
  */
 #include <linux/mm.h>
 #include <linux/sched.h>

@@ -40,7 +40,7 @@ unsigned int reserve_take_many(struct reserve *reserve, unsigned int nr_pages, b
 struct page *reserve_take(struct reserve *reserve, bool promised);
 bool reserve_give(struct reserve *reserve, struct page *page, bool promise);
 
-/* Whether a page comes from a reserve, and not from the page allocator. */
+/* Return whether a page comes from a reserve, and not from the page allocator. */
 static inline bool reserve_owns(const struct page *page)
 {
 	return page_private(page) & RESERVE_OWNED;

@@ -272,7 +272,7 @@ static void slot_mark_touched(struct slot *slot)
 }
 
 /*
- * Whether private pages show what the instance touched: it is the first one, it
+ * Return whether private pages show what the instance touched: it is the first one, it
  * has faulted, and not only on pages that were prepared.
  */
 static bool slot_shows_touched(const struct slot *slot)
@@ -504,7 +504,7 @@ void slot_free(struct slot *slot)
 
 	slot_clear_owner(slot);
 	slot_restore_contents(slot, slot->reset_reasons, strict);
-	/* Where faults rather than dirty bits show what is touched, each page has to fault. */
+	/* Without dirty bits only faults show which pages are touched: let each page fault. */
 	if (strict)
 		slot->remap = MAPPING_HAS_DIRTY_BITS || !slot->decay.watching;
 }
