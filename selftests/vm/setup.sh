@@ -673,6 +673,12 @@ pack_kernel()
 	rm -r "$work/source" "$work/wanted.config"
 }
 
+# Succeed if the kernel is there, built from the inputs of today.
+is_built()
+{
+	[ "$(readlink "$cache/linux-$1")" = "linux-$1-$(build_inputs "$1")" ]
+}
+
 build_kernel()
 {
 	local name=$1 inputs
@@ -710,6 +716,16 @@ fetch_pictures()
 	finish imagemagick-6-doc
 }
 
+# Take a lock, and release the one that was taken before.
+lock()
+{
+	exec 9>"$1"
+	if ! flock -n 9; then
+		echo "setup: waiting for another one to end"
+		flock 9
+	fi
+}
+
 # Succeed if one of the groups in $1 was named.
 wanted()
 {
@@ -739,11 +755,7 @@ fi
 [ $# -gt 0 ] || usage
 groups=("$@")
 mkdir -p "$cache"
-exec 9>"$cache/lock"
-if ! flock -n 9; then
-	echo "setup: waiting for another one to end"
-	flock 9
-fi
+lock "$cache/lock"
 rm -rf "$cache"/unfinished.*
 needs_kernels="kernels vm debug kcsan coverage mutate bench style demo"
 if wanted "$needs_kernels"; then
@@ -761,14 +773,17 @@ fi
 if wanted "guests bench demo"; then
 	fetch_pictures
 fi
-if wanted "debug kcsan coverage"; then
-	# Setups for other groups need not wait for the build.
-	exec 9>"$cache/build.lock"
-	flock 9
+unbuilt=()
+for group; do
+	case $group in
+	debug|kcsan|coverage)	is_built "$group" || unbuilt+=("$group") ;;
+	esac
+done
+if [ "${#unbuilt[@]}" -gt 0 ]; then
+	# Setups that need no kernel built need not wait for the build.
+	lock "$cache/build.lock"
 	rm -rf "$cache"/unbuilt.*
-	for group; do
-		case $group in
-		debug|kcsan|coverage)	build_kernel "$group" ;;
-		esac
+	for group in "${unbuilt[@]}"; do
+		build_kernel "$group"
 	done
 fi
