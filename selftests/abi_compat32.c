@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A 32-bit caller of a 64-bit kernel: the layout of the structures is the
- * same, and so is what the commands do.
+ * same, and so is the behaviour of the commands.
  */
 #define _FILE_OFFSET_BITS 64
 

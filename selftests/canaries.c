@@ -101,8 +101,8 @@ FIXTURE_TEARDOWN(canaries)
 }
 
 /*
- * Whether all four slots, each in full, are as a new slot must be, to who only
- * reads and to who writes a byte of each page.
+ * Return whether all of the four slots read as new ones, to a client that only reads and
+ * to one that writes a byte of each page.
  */
 static bool all_zeros(int fd, char *base, uint64_t key)
 {
@@ -197,7 +197,7 @@ TEST_F(canaries, no_byte_passes_to_another_client_while_both_live)
 	if (variant->give_up == GIVE_UP_CLOSE)
 		return;
 
-	/* Nor does one pass back through what is still mapped there. */
+	/* Nor does a byte pass back through entries that are still there. */
 	for (i = 0; i < SLOTS; i++) {
 		memset(self->base + i * STRIDE, 's', SLOT);
 		ASSERT_EQ(SIGSEGV, access_read(base + i * STRIDE));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Cold start: the first fault of a slot sets up what earlier instances of its
+ * Cold start: the first fault of a slot prepares the pages that earlier instances of its
  * image wrote.
  */
 #include "lib/access.h"
@@ -13,7 +13,7 @@
 #define NR_SLOTS 4
 #define GEOMETRY "nr_slots=4 slot_size=2M nr_shards=1 keep_bytes=2M max_unused_warm_slots=4 "
 
-/* What an instance writes, scattered; and what it only reads */
+/* The pages that an instance writes, scattered, and one that it only reads */
 #define NR_WRITTEN 64
 #define STEP 7
 #define READ_PAGE 500L
@@ -95,11 +95,11 @@ TEST_F(cold_start, takes_two_faults_from_the_second_instance_on)
 
 	ASSERT_GE(live_cold(&self->scene, NR_WRITTEN), NR_WRITTEN);
 	before = call_stat(self->scene.fd);
-	/* One for what is written, and one for what is read. */
+	/* A fault for all written pages, and one for the page that is only read. */
 	ASSERT_EQ(2, live_cold(&self->scene, NR_WRITTEN));
 	after = call_stat(self->scene.fd);
 	ASSERT_EQ(before.prepared_pages + NR_WRITTEN, after.prepared_pages);
-	/* The fault that did it was none of a write. */
+	/* A read fault prepared them. */
 	ASSERT_EQ(before.write_faults, after.write_faults);
 }
 
@@ -377,7 +377,7 @@ TEST_F(cold_start, maps_what_the_mapping_has_room_for)
 	ASSERT_EQ(0, munmap(part, 70 * PAGE));
 }
 
-/* A pool that commits: what is prepared must not use up what was promised. */
+/* In a pool that commits, prepared pages must not use up promised ones. */
 TEST_F(cold_start, takes_nothing_from_a_commitment)
 {
 	struct slotpool_alloc_args alloc = {
@@ -395,7 +395,7 @@ TEST_F(cold_start, takes_nothing_from_a_commitment)
 	ASSERT_GE(live_cold(&self->scene, NR_WRITTEN), NR_WRITTEN);
 	ASSERT_EQ(2, live_cold(&self->scene, NR_WRITTEN));
 
-	/* The reserve is used up but for what is promised. */
+	/* Only promised pages are left in the reserve. */
 	ASSERT_EQ(0, call_alloc_limit(self->scene.fd, SLOT));
 	alloc.image = self->scene.image;
 	ASSERT_EQ(1, call_alloc(self->scene.fd, alloc));
@@ -404,7 +404,7 @@ TEST_F(cold_start, takes_nothing_from_a_commitment)
 	ASSERT_EQ(20, call_stat(self->scene.fd).held_pages);
 }
 
-/* Nor may it count as made, when a commitment is lowered to what is still due. */
+/* Nor may they count as made when a commitment is lowered to the pages still due. */
 TEST_F(cold_start, takes_nothing_from_a_commitment_that_is_lowered)
 {
 	struct slotpool_resize_args resize = {

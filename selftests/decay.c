@@ -123,13 +123,13 @@ TEST_F(decay, keeps_what_is_written)
 	ASSERT_LE(faults, variant->dirty_bits ? 0 : 5 * 16);
 }
 
-/* One that wrote 256 pages must not make the next thousand pay for them. */
+/* An instance that wrote 256 pages must not make the next thousand pay for them. */
 TEST_F(decay, makes_resets_cost_what_instances_write)
 {
 	struct slotpool_stat_args before;
 
 	ASSERT_EQ(0, call_alloc_any(self->fd));
-	/* Whether the slot is new, or has not decayed for long. */
+	/* The same holds in a slot that is new, and one that has not decayed for long. */
 	ASSERT_TRUE(live_and_reset(self->fd, self->base, 3000, 4, 3));
 	ASSERT_TRUE(live(self->base, 256, 3));
 	before = call_stat(self->fd);
@@ -160,7 +160,7 @@ TEST_F(decay, looks_ever_more_seldom_while_it_finds_nothing)
 	ASSERT_EQ(samples + 2, call_stat(self->fd).decay_samples);
 }
 
-/* What an instance adds is gone at its end: the slot hasn't grown. */
+/* Memory that an instance adds is gone at its end: the slot hasn't grown. */
 TEST_F(decay, looks_as_seldom_at_a_memory_that_grows_for_each_instance)
 {
 	int i;
@@ -212,7 +212,7 @@ TEST_F(decay, sees_writes_through_any_mapping_and_by_system_calls)
 	ASSERT_EQ(0, close(zeros));
 }
 
-/* What a debugger writes leaves no trace in page tables. */
+/* A debugger's write leaves no trace in page tables. */
 TEST_F(decay, restores_what_it_did_not_see_written)
 {
 	int mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);

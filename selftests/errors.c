@@ -18,7 +18,7 @@
 /* Accessible pages of the slots that every test starts with */
 #define LIMIT_PAGES 4
 
-/* What every test starts with; the rest of the slots are cold too. */
+/* The slots at the start of every test; all others are cold. */
 enum slot {
 	COLD,
 	OWNED,
@@ -167,7 +167,7 @@ static int call_in_child(int fd, unsigned int command, const void *argument)
 	return -WEXITSTATUS(status);
 }
 
-/* What is the same for all commands */
+/* ---- errors that all commands share ---- */
 
 struct range {
 	size_t start;
@@ -520,7 +520,7 @@ TEST_F(every_command, refuses_other_files)
 	ASSERT_REFUSED(EBADF, "closed", call(null, variant->command, &variant->argument));
 }
 
-/* What is wrong with some */
+/* ---- errors of single commands ---- */
 
 FIXTURE(errors)
 {
@@ -833,7 +833,7 @@ TEST_F(errors, mappings_of_files_that_are_not_open_for_both_are_refused)
 	}
 }
 
-/* Where devices may not be executed the core says so first. */
+/* The core refuses to execute devices on file systems that forbid it. */
 static int exec_error(void)
 {
 	struct statvfs statvfs_dev;
@@ -943,7 +943,7 @@ TEST_F(errors, a_closed_client_has_nothing)
 	ASSERT_EQ(0, close(copy));
 }
 
-/* What only a pool without overcommitment can refuse */
+/* ---- errors of pools without overcommitment ---- */
 
 #define RESERVE_PAGES 32
 #define MAX_CLIENT_PAGES 24
@@ -960,7 +960,7 @@ FIXTURE_VARIANT(commitment)
 	/* A commitment that can never be, and its error */
 	uint64_t never_pages;
 	int error;
-	/* One that is too large while others have what they have */
+	/* A commitment that is too large as long as others have theirs */
 	uint64_t now_pages;
 };
 

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Whatever allocation or copy fails: the operation says so, has changed nothing,
- * and works the next time.
+ * An operation in which any allocation or copy fails reports that, changes nothing, and
+ * works the next time.
  *
- * Needs a kernel that fails what /proc/thread-self/fail-nth asks for, as that of
- * make check-debug does. Each operation is run over and over, while the kernel
- * has the first allocation or copy in it fail, the second, and so on, until
- * there are no more.
+ * Needs a kernel with /proc/thread-self/fail-nth, as that of make check-debug. Each
+ * operation is repeated, while the kernel fails the first allocation or copy in it, then
+ * the second, and so on, until there are no more.
  */
 #include <stddef.h>
 
@@ -34,7 +33,7 @@
 static struct {
 	int fd;
 	char *base;
-	/* What an operation got, for who undoes it */
+	/* The result of an operation, for the function that undoes it */
 	int got;
 	char *got_at;
 	/* Files with the image's contents */
@@ -46,22 +45,21 @@ static struct {
 	uint32_t slot;
 } rig = { .fd = -1, .base = MAP_FAILED, .file = -1, .sealed = -1, .other_fd = -1 };
 
-/* What a slot reads as, with the image and without it */
+/* The contents of a new slot, with the image and without it */
 static char image_contents[SLOT];
 static char no_contents[SLOT];
 
 /**
  * struct operation - something that has to cope with failures
  * @name: for messages
- * @prepare: what has to be there, or NULL
- * @run: does it; negative errors are failures
- * @right: whether the contents are what they have to be, run or not; or NULL
- * @undo: makes everything what it was before @prepare
- * @errors: those that are documented; none if it must not fail
- * @min_failures: how often it fails at least if each allocation does
- * @keeps: what a failed run has set up so far is kept for the next: it is in the
- *	gauges
- * @needs_node: fails if no node of an xarray can be had
+ * @prepare: sets up the state that the operation needs, or NULL
+ * @run: runs the operation; negative errors are failures
+ * @right: returns whether the contents are right, before and after @run; or NULL
+ * @undo: restores the state before @prepare
+ * @errors: the documented errors; none if it must not fail
+ * @min_failures: the least number of failures that the sweep must see
+ * @keeps: a failed run keeps the memory that it got, which the gauges show
+ * @needs_node: fails without memory for a node of an xarray
  */
 struct operation {
 	const char *name;
@@ -233,7 +231,7 @@ static bool complain(const struct operation *operation, unsigned int nth, const 
 	return false;
 }
 
-/* Whether the operation is as it should be after a failure that made it fail. */
+/* Return whether a failed operation left nothing behind and works again. */
 static bool recovers(const struct operation *operation, unsigned int nth, int err,
 		     const struct gauges *before)
 {
@@ -251,7 +249,7 @@ static bool recovers(const struct operation *operation, unsigned int nth, int er
 }
 
 /**
- * struct attempt - what became of an operation with a failure in it
+ * struct attempt - the outcome of an operation with a failure in it
  * @right: everything is as it has to be
  * @injected: the kernel had something fail
  * @failed: so did the operation
@@ -313,8 +311,8 @@ static bool sweep(const struct operation *operation)
 	struct attempt this;
 
 	/*
-	 * Now and then the kernel allocates something more, and what would have been
-	 * the nth allocation of one run is not that of the next: it is left out then.
+	 * Now and then the kernel allocates something more, so that the nth allocation of
+	 * one run is another one than that of the next, and is left out.
 	 */
 	do {
 		if (!sweep_once(operation, file, &failures))
@@ -372,7 +370,7 @@ static void unmap(void)
 	rig.base = MAP_FAILED;
 }
 
-/* Where an access by the kernel writes */
+/* The offset at which the kernel writes */
 #define WRITTEN PAGE
 
 static bool slot_is(const char *contents, bool written)
@@ -548,7 +546,7 @@ static void prepare_warm_image(void)
 	call_free(rig.fd, rig.slot);
 }
 
-/* An image that knows what its instances write, in a slot that was never used. */
+/* An image whose instances' writes are known, in a slot that was never used. */
 static void prepare_learnt_image(void)
 {
 	prepare_lived_image();
@@ -574,7 +572,7 @@ static void undo_image(void)
 	call_release(rig.fd, rig.image);
 }
 
-/* Whether the slot is in use, warm or cold */
+/* The slot may be in use, warm or cold. */
 static void undo_zeros(void)
 {
 	if (rig.base != MAP_FAILED)
@@ -597,7 +595,7 @@ static int reset(void)
 	return (int)call_reset(rig.fd, rig.slot);
 }
 
-/* So often that one of them looks at what was written. */
+/* Often enough for one of them to sample the written pages. */
 static int reset_often(void)
 {
 	int i, err = 0;
@@ -759,7 +757,7 @@ static int move_mapping(void)
 	return 0;
 }
 
-/* Where it can't take the old mapping away, the kernel leaves it there. */
+/* The kernel leaves the old mapping where it can't take it away. */
 static void undo_move(void)
 {
 	munmap(rig.got_at, NR_MAPPED * STRIDE);
@@ -802,7 +800,7 @@ static int debugger_writes(void)
 	return debugger(true);
 }
 
-/* ---- what only tells ---- */
+/* ---- commands that only read ---- */
 
 static int tell_info(void)
 {

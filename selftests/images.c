@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Images: what they are made of, and that slots start as them and return to
- * them.
+ * Images: their sources, and slots that start with their contents and return to them.
  */
 #include "lib/access.h"
 #include "lib/device.h"
@@ -110,7 +109,7 @@ TEST_F(images, a_write_makes_just_its_page_private_and_leaves_the_image_alone)
 
 	ASSERT_EQ(0, call_alloc_image(self->fd, image));
 	ASSERT_EQ(1, call_alloc_image(self->fd, image));
-	/* One that was read before, and one that was not. */
+	/* A page that was read before, and one that was not. */
 	ASSERT_EQ(bytes[PAGE], self->base[PAGE]);
 	self->base[PAGE] = 0;
 	self->base[2 * PAGE + 9] = 0;
@@ -238,7 +237,7 @@ TEST_F(images, ranges_of_memory_go_where_they_belong)
 	ASSERT_EQ(0, call_command(self->fd, SLOTPOOL_IMAGE, &image));
 	ASSERT_EQ(4 * PAGE, image.stored);
 	ASSERT_EQ(sizeof(expected), image.length);
-	/* What it was made of may change. */
+	/* The source may change. */
 	memset(bytes, 'n', sizeof(bytes));
 	ASSERT_EQ(0, call_alloc_image(self->fd, image.image));
 	ASSERT_EQ(0, memcmp(self->base, expected, sizeof(expected)));
@@ -407,7 +406,7 @@ TEST_F(images, a_snapshot_is_the_slot_as_it_stands)
 	memset(bytes + 4 * PAGE, 0, PAGE);
 	snapshot = call_image_slot(self->fd, 0);
 	ASSERT_GT(snapshot, 0);
-	/* Both images share what is the same: 11 pages and 3 more. */
+	/* Both images share equal pages: 11 pages and 3 more. */
 	ASSERT_EQ(0, call_release(self->fd, image));
 
 	/* The slot goes on as before, and the snapshot doesn't follow. */
@@ -450,11 +449,11 @@ TEST_F(images, a_snapshot_stores_only_what_its_image_does_not)
 	ASSERT_EQ(0, call_alloc_image(self->fd, image));
 	self->base[0] = 'x';
 	self->base[PAGE] = 'x';
-	/* Private, but what the image has. */
+	/* A private page that equals that of the image. */
 	self->base[PAGE] = bytes[PAGE];
 	ASSERT_EQ(0, call_command(self->fd, SLOTPOOL_IMAGE, &snapshot));
 	ASSERT_EQ(SLOT, snapshot.stored);
-	/* Each counts what it stores, and shares all pages but one. */
+	/* Each image counts its pages, and shares all but one. */
 	ASSERT_EQ(2 * SLOT_PAGES, call_stat(self->fd).image_pages);
 }
 
@@ -720,7 +719,7 @@ TEST_F(bounds, apply_to_an_image_to_a_client_and_to_the_pool)
 	ASSERT_EQ(0, call_stat(self->fds[0]).image_charged_pages);
 	image = image_of_pages(self->fds[0], 4);
 	ASSERT_GT(image, 0);
-	/* What is read later counts now. */
+	/* Pages that are read later count now. */
 	ASSERT_GT(call_image_file(self->fds[0], 4 * PAGE, sealed), 0);
 	ASSERT_EQ(-EDQUOT, image_of_pages(self->fds[0], 1));
 	ASSERT_EQ(8, call_stat(self->fds[0]).client_image_pages);
@@ -749,7 +748,7 @@ TEST_F(bounds, apply_to_snapshots_and_not_to_imports)
 	ASSERT_GT(image_of_pages(self->fds[0], 3), 0);
 	ASSERT_EQ(-EDQUOT, call_image_slot(self->fds[0], 0));
 	ASSERT_EQ(6, call_stat(self->fds[0]).client_image_pages);
-	/* Whoever made an image pays for it. */
+	/* The maker of an image pays for it. */
 	ASSERT_EQ(image, call_import(self->fds[0], file));
 	ASSERT_EQ(6, call_stat(self->fds[0]).client_image_pages);
 	ASSERT_EQ(0, call_release(self->fds[0], image));

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Who has a client for how long, and what becomes of its slots: close, exit,
- * fork, exec and passed descriptors, and everything that can be done to a
- * mapping.
+ * The lifetime of a client and of its slots: close, exit, fork, exec, passed
+ * descriptors, and all changes of a mapping.
  */
 #include <linux/futex.h>
 #include <linux/io_uring.h>
@@ -72,7 +71,7 @@ static int child_status(pid_t child)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
-/* Whether every command that changes something, and mmap(), fail with EPERM. */
+/* Return whether mmap() and every command that changes something fail with EPERM. */
 static bool may_not_change(int fd)
 {
 	return call_info(fd).nr_slots == NR_SLOTS &&
@@ -169,7 +168,7 @@ static int receive_file(int peer)
 	return fd;
 }
 
-/* Whether the VMA at an address has a two-letter flag in /proc/self/smaps. */
+/* Return whether the VMA at an address has a two-letter flag in /proc/self/smaps. */
 static bool vma_has_flag(const char *address, const char *flag)
 {
 	FILE *file = fopen("/proc/self/smaps", "r");
@@ -725,7 +724,7 @@ TEST_F(lifetime, mapping_can_be_moved)
 	ASSERT_EQ(before.read_faults, after.read_faults);
 	ASSERT_EQ(before.write_faults, after.write_faults);
 
-	/* What takes entries out finds them there. */
+	/* Operations that zap entries find them at the new place. */
 	memset(moved, 2, SLOT_SIZE);
 	ASSERT_EQ(SLOT_SIZE, call_resize(self->fd, self->slot, 0, PAGE));
 	ASSERT_EQ(2, moved[0]);

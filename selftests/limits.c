@@ -69,7 +69,7 @@ TEST_F(limits, shrinking_takes_pages_away_that_were_written)
 	ASSERT_EQ(0, access_write(self->base + 2 * PAGE - 1));
 	ASSERT_EQ(SIGSEGV, access_read(self->base + 2 * PAGE));
 	ASSERT_EQ(SIGSEGV, access_write(self->base + SLOT - 1));
-	/* What comes back is not what was there. */
+	/* Memory that comes back has lost its contents. */
 	ASSERT_EQ(2 * PAGE, call_resize(self->fd, 0, 0, SLOT));
 	ASSERT_EQ('x', self->base[PAGE]);
 	ASSERT_TRUE(all_bytes(self->base + 2 * PAGE, SLOT - 2 * PAGE, 0));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a mapped slot is: zeros, private pages, guards, reset, warm reuse.
+ * A mapped slot: zeros, private pages, guards, reset, warm reuse.
  */
 #include "lib/access.h"
 #include "lib/device.h"
@@ -60,7 +60,7 @@ TEST_F(memory, a_page_that_was_read_can_be_written)
 	ASSERT_EQ(0, self->base[STRIDE]);
 	self->base[0] = 'x';
 	ASSERT_EQ('x', self->base[0]);
-	/* What they shared is zeros as before. */
+	/* The page that they shared is zeros as before. */
 	ASSERT_EQ(0, self->base[STRIDE]);
 	ASSERT_EQ(0, self->base[PAGE]);
 }
@@ -285,7 +285,7 @@ TEST_F(memory, a_debugger_reads_and_writes_slots)
 	ASSERT_EQ(-1, pread(mem, buffer, 1, (off_t)(self->base + 2 * PAGE)));
 	ASSERT_EQ(-1, pwrite(mem, buffer, 1, (off_t)(self->base + 2 * PAGE)));
 	ASSERT_EQ(-1, pread(mem, buffer, 1, (off_t)(self->base + STRIDE)));
-	/* What the mapping forbids it forbids a debugger too. */
+	/* The protection of the mapping binds a debugger too. */
 	ASSERT_EQ(0, mprotect(self->base, STRIDE, PROT_READ));
 	ASSERT_EQ(-1, pwrite(mem, buffer, 1, (off_t)self->base));
 	ASSERT_EQ(0, close(mem));

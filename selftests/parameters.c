@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Loading the module: what its parameters mean, and which can't be.
+ * Loading the module: the meaning of its parameters, and impossible ones.
  */
 #include "lib/access.h"
 #include "lib/device.h"
@@ -388,7 +388,7 @@ TEST_F(size, is_understood_and_read_back_in_bytes)
 
 struct impossible {
 	const char *parameters;
-	/* What the message in the log must name */
+	/* The word that the message in the log must have */
 	const char *name;
 };
 

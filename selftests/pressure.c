@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory: what idle slots and images hold is bounded, charged to who uses it,
- * and given back when the system or a cgroup is short of it.
+ * The memory of idle slots and images is bounded, charged to its user, and given back
+ * when the system or a cgroup is short of memory.
  */
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
@@ -72,7 +72,7 @@ FIXTURE_TEARDOWN(pressure)
 	end(_metadata, &self->scene);
 }
 
-/* Has all shrinkers give back what they can. */
+/* Runs all shrinkers until they give back nothing more. */
 static bool drop_slab(void)
 {
 	return put_text("/proc/sys/vm/drop_caches", "2");
@@ -279,7 +279,7 @@ TEST_F(pressure, takes_pages_of_a_snapshot_that_no_slot_ever_used)
 	ASSERT_EQ(64, call_stat(self->scene.fd).image_pages);
 	ASSERT_EQ(0, call_free_flags(self->scene.fd, 0, SLOTPOOL_FREE_DECOMMIT));
 	ASSERT_TRUE(drop_slab());
-	/* Only what was written can't be read again. */
+	/* Pages that were read can be read again, unlike those that were written. */
 	ASSERT_EQ(1, call_stat(self->scene.fd).image_pages);
 	bytes[0] = 'x';
 	ASSERT_EQ(0, call_alloc_image(self->scene.fd, snapshot));
@@ -301,7 +301,7 @@ TEST_F(pressure, of_the_bound_on_idle_bytes_takes_the_oldest)
 	ASSERT_TRUE(give(self->scene.fd, 4, 1));
 	ASSERT_EQ(1, call_stat(self->scene.fd).evictions);
 	ASSERT_EQ(40, call_stat(self->scene.fd).warm_pages);
-	/* Slot 0 lost its affinity; what is used doesn't count. */
+	/* Slot 0 lost its affinity. Slots in use don't count. */
 	ASSERT_EQ(1, call_alloc_key(self->scene.fd, 1));
 	ASSERT_EQ(30, call_stat(self->scene.fd).warm_pages);
 	ASSERT_TRUE(give(self->scene.fd, 5, 1));
@@ -310,7 +310,7 @@ TEST_F(pressure, of_the_bound_on_idle_bytes_takes_the_oldest)
 	/* A lower bound counts at once. */
 	ASSERT_TRUE(put_text(POOL_ATTRIBUTES "max_unused_warm_bytes", "100000"));
 	ASSERT_EQ(20, call_stat(self->scene.fd).warm_pages);
-	/* One that is too large alone gives its own memory up, and no other's. */
+	/* A slot that exceeds the bound alone is emptied, and no other. */
 	ASSERT_EQ(6, call_alloc(self->scene.fd, alloc));
 	memset(self->scene.base + 6 * STRIDE, 'x', 30 * PAGE);
 	ASSERT_EQ(0, call_free(self->scene.fd, 6));

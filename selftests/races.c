@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Two at once: what one thread does for a number of rounds, while another, its
- * rival, does something to the same thing over and over.
+ * Two operations at once: a thread repeats one of them for a number of rounds, while its
+ * rival, another thread, repeats the other on the same object.
  *
- * Whatever the order, some things hold. Who finds that one doesn't says which.
+ * Some rules hold in any order of the two. The thread that finds one broken names it.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -43,14 +43,14 @@ struct race {
 	atomic_int result;
 };
 
-/* Says that something doesn't hold that must, and what was seen instead. */
+/* Records the rule that is broken, and the value that was seen. */
 static void broke(struct race *race, const char *rule, int result)
 {
 	race->result = result;
 	race->broken = rule;
 }
 
-/* Whether what was read is one of two values, or couldn't be. */
+/* Return whether a byte that was read is one of two values, or could not be read. */
 static bool is_one_of(int value, char first, char second)
 {
 	return value < 0 || value == first || value == second;
@@ -174,7 +174,7 @@ static void use_slot_0_as_first_client(struct race *race)
 	int value = access_get(page);
 
 	if (!is_one_of(value, 0, 'A'))
-		broke(race, "the first client reads zeros or what it wrote", value);
+		broke(race, "the first client reads zeros or its own bytes", value);
 	access_put(page, 'A');
 }
 
@@ -247,7 +247,7 @@ static void read_slot_0_through_the_second_mapping(struct race *race)
 		return;
 	value = *address;
 	if (value < written && race->phase == phase)
-		broke(race, "what was written is read through every mapping", page);
+		broke(race, "a written byte is read through every mapping", page);
 }
 
 TEST_F(races, a_read_and_a_write_fault_of_a_page_mapped_twice)
@@ -395,7 +395,7 @@ static void use_slots(struct race *race)
 		char *address = race->base + slot * STRIDE + page * PAGE;
 
 		if (*address != 'A' + slot)
-			broke(race, "a slot in use keeps what was written", *address);
+			broke(race, "a slot in use keeps its bytes", *address);
 	}
 	if (call_free(race->fd, slot) < 0)
 		broke(race, "a slot in use can be freed", slot);
@@ -518,7 +518,7 @@ static void start_cold(struct race *race, int which)
 	for (page = 0; page < NR_PAGES; page++) {
 		value = access_get(race->base + slot * STRIDE + page * PAGE);
 		if (value != 'A' + which)
-			broke(race, "a slot keeps what is written to it", value);
+			broke(race, "a slot keeps the bytes that are written to it", value);
 	}
 	value = call_free_flags(race->fd, slot, SLOTPOOL_FREE_DECOMMIT);
 	if (value)
@@ -694,7 +694,7 @@ TEST_F(races, an_unload_and_an_open)
 	ASSERT_GT(nr_unloaded, 0);
 }
 
-/* What the other process had allocated decides when the file can be taken over. */
+/* The file can be taken over once the other process has none of its slots. */
 static void take_the_file_over(struct race *race)
 {
 	int slot = call_alloc_any(race->other_fd);
@@ -702,7 +702,7 @@ static void take_the_file_over(struct race *race)
 	if (slot == -EPERM || slot == -ENOSPC)
 		return;
 	if (slot < 0 || call_free_flags(race->other_fd, slot, SLOTPOOL_FREE_DECOMMIT))
-		broke(race, "who has the file can use it or is told that it can't", slot);
+		broke(race, "a process that has the file can use it or gets EPERM", slot);
 }
 
 TEST_F(races, the_end_of_a_process_and_the_next_use_of_its_file)

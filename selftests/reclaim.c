@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory is reclaimed by whoever needs it, who may be in the middle of reading
- * a page of an image: emptying a warm slot of that very image must not wait for
- * the reader.
+ * A task that needs memory reclaims it, perhaps in the middle of reading a page of an
+ * image. Emptying a warm slot of that image must not wait for the reader.
  */
 #include "lib/device.h"
 #include "lib/file.h"
@@ -18,7 +17,7 @@
 #define MIN_FREE "/proc/sys/vm/min_free_kbytes"
 #define SECONDS 90
 
-/* Reads an image whose warm slots are what the kernel can get memory from. */
+/* Reads an image, while its warm slots are the only memory that can be reclaimed. */
 static int read_short_of_memory(void)
 {
 	static char bytes[SLOT];
@@ -47,7 +46,7 @@ static int read_short_of_memory(void)
 	}
 	if (call_alloc(fd, alloc) != NR_SLOTS - 1)
 		return 3;
-	/* What instances write is set up here, and not when memory is short. */
+	/* The pages that instances write are prepared here, before memory is short. */
 	if (*last != 'i')
 		return 4;
 	/* Now next to every page has to be reclaimed first. */
@@ -82,7 +81,7 @@ FIXTURE_TEARDOWN(reclaim)
 	EXPECT_EQ(0, unload_pool());
 }
 
-TEST_F(reclaim, of_an_images_warm_slots_does_not_wait_for_who_reads_the_image)
+TEST_F(reclaim, of_warm_slots_does_not_wait_for_a_reader_of_their_image)
 {
 	int status = SIGKILL;
 	int round, wait;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Where pages come from: commitments, overcommitment, quotas, eviction.
+ * The supply of pages: commitments, overcommitment, quotas, eviction.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -136,7 +136,7 @@ TEST_F(commit, growing_to_less_than_there_is_needs_nothing)
 	ASSERT_EQ(2, alloc_commit(self->fd, SLOT, 8 * PAGE));
 	ASSERT_EQ(SLOT, call_resize(self->fd, 0, SLOTPOOL_RESIZE_GROW_ONLY, 15 * PAGE));
 	ASSERT_EQ(32, call_stat(self->fd).committed_pages);
-	/* Whose slot it is comes before what it would need. */
+	/* The owner is checked before the commitment. */
 	ASSERT_EQ(-ENOENT, call_resize(self->fd, 7, 0, SLOT));
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Sealing: what a file can't be used for any more.
+ * Sealing: commands and mappings that a file no longer allows.
  */
 #include <linux/audit.h>
 #include <linux/filter.h>

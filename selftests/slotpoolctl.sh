@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What slotpoolctl prints, and how it fails.
+# The output of slotpoolctl, and its errors.
 
 set -eu
 

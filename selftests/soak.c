@@ -37,7 +37,7 @@
 /* A test that doesn't end hangs; how long it takes is the machine's affair. */
 #define TEST_SECONDS (24 * 3600)
 
-/* What the kernel may keep for itself meanwhile */
+/* Memory and inodes that the kernel may keep meanwhile */
 #define SLACK_PAGES 1024
 #define SLACK_INODES 32
 
@@ -54,7 +54,7 @@ static double now(void)
 	return time.tv_sec + time.tv_nsec / 1e9;
 }
 
-/* ---- what there is in the whole machine ---- */
+/* ---- the resources of the machine ---- */
 
 struct usage {
 	long pages, inodes;
@@ -83,7 +83,7 @@ struct client {
 	int fd;
 	char *base;
 	unsigned int nr_held, nr_images;
-	/* Slots and, for each, what fills its image, or 0 */
+	/* Slots and, for each, the byte that fills its image, or 0 */
 	uint32_t held[MAX_HELD];
 	char fills[MAX_HELD];
 	int images[MAX_IMAGES];
@@ -163,7 +163,7 @@ static bool remove_image(struct client *client)
 	return done;
 }
 
-/* An instance begins; what others wrote isn't there. Returns whether that holds. */
+/* Begins an instance. Returns whether nothing of others is in its slot. */
 static bool begin(struct client *client)
 {
 	struct slotpool_alloc_args alloc = {
@@ -369,7 +369,7 @@ TEST_F_TIMEOUT(soak, loads_and_unloads_leave_nothing, TEST_SECONDS)
 		ASSERT_TRUE(open_client(&client, random_next(&random)));
 		while (pick(&client, 50))
 			ASSERT_TRUE(step(&client));
-		/* The module may go when both of what a client has are gone. */
+		/* The module may go when both the file and the mapping are gone. */
 		ASSERT_EQ(-EAGAIN, unload_pool());
 		close_client(&client);
 		ASSERT_TRUE(pool_is_idle());
@@ -379,7 +379,7 @@ TEST_F_TIMEOUT(soak, loads_and_unloads_leave_nothing, TEST_SECONDS)
 	}
 }
 
-/* How many instances there are at a time: fewest at midnight, most at noon. */
+/* Returns the number of instances at a time: fewest at midnight, most at noon. */
 static unsigned int busy(unsigned int second)
 {
 	unsigned int from_noon = second < DAY / 2 ? DAY / 2 - second : second - DAY / 2;

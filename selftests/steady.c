@@ -74,7 +74,7 @@ FIXTURE_SETUP(steady)
 	atomic_store(&stop, false);
 	atomic_store(&spinning, false);
 	ASSERT_EQ(0, pthread_create(&self->spinner, NULL, spin, self->base + STRIDE));
-	/* What it touches first takes faults, which are the process's, too. */
+	/* Its first accesses take faults, which count as the process's. */
 	while (!atomic_load(&spinning))
 		usleep(1000);
 }
@@ -147,7 +147,7 @@ static bool trace_clear(void)
 	return !close(open(TRACING "trace", O_WRONLY | O_TRUNC | O_CLOEXEC));
 }
 
-/* Prepares to trace what this thread does. */
+/* Prepares to trace this thread. */
 static bool trace_prepare(void)
 {
 	char text[128];
@@ -282,7 +282,7 @@ TEST_F(steady, a_cycle_costs_no_fault_no_flush_no_mapping_and_no_memory)
 	EXPECT_STREQ(maps_before, maps_after);
 	EXPECT_EQ(0, call_stat(self->fd).dropped_pages);
 
-	/* What gives memory back shows in all of the counters. */
+	/* Giving memory back shows in all of the counters. */
 	ASSERT_TRUE(trace_clear());
 	flushes = shootdowns();
 	trace_switch(switch_file, "1");
@@ -294,7 +294,7 @@ TEST_F(steady, a_cycle_costs_no_fault_no_flush_no_mapping_and_no_memory)
 	EXPECT_GT(shootdowns() - flushes, 0);
 	trace_count(counts);
 	for (i = 0; i < ARRAY_SIZE(events); i++) {
-		/* Pages come from the reserve, what keeps track of them doesn't. */
+		/* Pages come from the reserve, the nodes of their tree don't. */
 		if (!strcmp(events[i], "kmem/mm_page_alloc") || !strcmp(events[i], "kmem/kmalloc"))
 			continue;
 		EXPECT_GT(counts[i], 0) {

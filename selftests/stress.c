@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Many threads of several processes at once, one of which is killed again and
- * again: nobody ever sees a byte of anybody else's, and in the end everything
- * is as it was in the beginning.
+ * Many threads of several processes at once, one of which is killed again and again.
+ * No process ever sees a byte of another one, and the pool is idle in the end.
  *
- * What they do comes from a seed, which SLOTPOOL_SEED sets.
+ * A seed, which SLOTPOOL_SEED sets, determines their operations.
  */
 #include <pthread.h>
 #include <time.h>
@@ -53,7 +52,7 @@ struct process {
 	char *maps[2];
 };
 
-/* An allocated slot and what was written to it. */
+/* An allocated slot and its expected contents. */
 struct held {
 	uint32_t slot;
 	unsigned int limit, reset_limit;
@@ -61,7 +60,7 @@ struct held {
 	unsigned int keep;
 	/* Pages written to since the slot was new */
 	unsigned int touched;
-	/* What fills each page */
+	/* The word that fills each page */
 	uint64_t stamps[SLOT_PAGES];
 };
 
@@ -398,7 +397,7 @@ static void *run_thread(void *argument)
 	return NULL;
 }
 
-/* Any fault of these threads is within what they may touch. */
+/* These threads only touch memory that they may touch. */
 static void refused(int number, siginfo_t *info, void *context)
 {
 	(void)context;

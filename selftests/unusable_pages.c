@@ -105,7 +105,7 @@ static unsigned long find_frame(char *page)
 	return get_number(PARAMETERS "frame");
 }
 
-/* Whether the frame that was found is mapped somewhere in 16 pages: 0, 1 or -1. */
+/* Returns 1 if the frame that was found is mapped in the first 16 pages, 0, or -1. */
 static int frame_mapped(char *base)
 {
 	uint64_t number;
@@ -208,7 +208,7 @@ TEST_F(unusable_pages, are_replaced_by_a_reset_if_they_are_bad)
 	ASSERT_NE(0, frame);
 	ASSERT_TRUE(spoil(frame, variant->bad));
 
-	/* Who else refers to a page of the client's own slot is its business. */
+	/* Other references to a page of the client's own slot don't matter. */
 	ASSERT_EQ(variant->bad ? SLOT - PAGE : SLOT, call_reset(self->fd, 0));
 	ASSERT_EQ(variant->bad, call_stat(self->fd).lost_pages);
 	ASSERT_TRUE(all_bytes(self->base, SLOT, 0));

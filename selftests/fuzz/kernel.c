@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Throws sequences of calls and accesses at the module, and keeps those that
- * reach code which none before did (KCOV).
+ * Runs random sequences of calls and accesses, and keeps those that reach new code
+ * (KCOV).
  *
- * A sequence is a few bytes, of which every value means something: they select
- * operations and what is broken about them. It is printed before it is run, so
- * that what killed the kernel is known:
+ * A sequence is a few bytes. Every value means something: it selects an operation, or
+ * the mistake in one. A sequence is printed before it runs, so that the last one is known
+ * when the kernel dies:
  *
  *	@seq <pool's parameters> <threads> <operations>
  *
- * A process of its own runs some hundreds of sequences on a pool, then comes a
- * pool with other parameters. Ends with status 1 when the kernel reports
- * something, a pool doesn't return to what it was, a process is stuck, or a
- * client sees what isn't its own or what nobody may access any more.
+ * A process of its own runs some hundreds of sequences on a pool, and the next one uses
+ * a pool with other parameters. The fuzzer ends with status 1 when the kernel reports
+ * something, a pool does not become idle again, a process is stuck, or a client sees
+ * bytes of another one or memory that nobody may access any more.
  */
 #include <linux/kcov.h>
 #include <math.h>
@@ -40,7 +40,7 @@
 
 /* ---- the interface ---- */
 
-/* What a field means. Those up to KIND_COUNT have 32 bits, and others 64. */
+/* The meaning of a field. Those up to KIND_COUNT have 32 bits, others 64. */
 enum kind {
 	KIND_NONE,
 	KIND_SLOT,
@@ -207,7 +207,7 @@ static int files[10];
 static int exports[MAX_EXPORTS];
 static uint32_t handles[2][8], slots[2][8];
 static unsigned int nr_exports, nr_handles[2], nr_slots[2];
-/* Who may see the other's bytes, and what reads as zeros */
+/* The clients may see each other's bytes; the slot reads as zeros. */
 static bool images_shared, without_image[64];
 /* A bit for each client that has written since ALLOC, RESET or FREE */
 static unsigned char written[64];
@@ -280,7 +280,7 @@ static void check_zeros(int client, uint32_t slot)
 	}
 }
 
-/* What a client writes to its free slots, outside a strict pool, its next instance may see. */
+/* Outside a strict pool an instance may see what its client wrote to the free slot. */
 static void check_allocated(int client, uint32_t slot)
 {
 	if (info.features & SLOTPOOL_FEATURE_STRICT || !inside(slot) ||
@@ -682,7 +682,7 @@ static void do_reopen(const struct operation *op)
 	int fd = which < 2 ? open(POOL_DEVICE, op->flags < 0xe0 ? O_RDWR | O_CLOEXEC : O_RDONLY) :
 			     dup(fds[which - 2]);
 
-	/* In one step: who has the number finds a file there. */
+	/* In one step: another thread finds a file at that number at any time. */
 	if (fd >= 0) {
 		dup3(fd, fds[which], O_CLOEXEC);
 		close(fd);
@@ -714,7 +714,7 @@ static void run_operation(struct thread *thread, const struct operation *op)
 {
 	int client = op->where % 2;
 	uint32_t slot = pick_slot(client, op->values[0]);
-	/* Guards too, and what is above a limit */
+	/* Guards too, and memory above a limit */
 	unsigned int page = op->values[1] % 40 < 32 ? op->values[1] % 8 : op->values[1];
 	unsigned int i;
 	char *address;
@@ -771,7 +771,7 @@ static void run_operation(struct thread *thread, const struct operation *op)
 	case ACTION_PROC_MEM:
 	case ACTION_PROCESS_VM:
 	case ACTION_PIPE:
-		/* It may hold what was read for the other client. */
+		/* It may hold bytes that were read for the other client. */
 		memset(thread->scratch, tag(client), 64);
 		do_access(thread, op, address);
 		break;
@@ -880,7 +880,7 @@ static bool parse_sequence(const char *line, struct sequence *sequence)
 	return sequence->nr_operations;
 }
 
-/* Whether the kernel has reported something; prints it. */
+/* Prints a report of the kernel; returns whether there is one. */
 static bool kernel_reports(void)
 {
 	static const char *const signs[] = {
@@ -1154,7 +1154,7 @@ static bool run_pool(uint64_t config, uint64_t state, int rounds, unsigned int n
 	int err = load(config);
 
 	if (err) {
-		/* Memory for the reserve may be short; what's wrong is EINVAL or ERANGE. */
+		/* Memory for the reserve may be short. Wrong parameters are EINVAL or ERANGE. */
 		printf("a pool is refused: %s\n", strerror(-err));
 		shared->nr_failed_loads++;
 		return !nr_replayed;
@@ -1198,7 +1198,7 @@ static void show_progress(double start)
 	fflush(stdout);
 }
 
-/* Runs what the corpus begins with on one pool, often enough for threads to meet. */
+/* Runs the first sequences of the corpus on one pool, often enough for threads to meet. */
 static bool replay_pool(unsigned int nr_replayed)
 {
 	unsigned int i, times = 2;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Accesses to memory, and what comes of them: a signal, an error, a page fault, bytes.
+ * Accesses to memory, and their outcome: a signal, an error, a page fault, bytes.
  */
 #ifndef SELFTESTS_LIB_ACCESS_H
 #define SELFTESTS_LIB_ACCESS_H
@@ -80,8 +80,8 @@ static inline bool access_put(char *address, char value)
 }
 
 /*
- * How an access ends, tried out in a way that survives it: by system calls
- * that read from or write to the address. Returns true if it can be done.
+ * Try an access by a system call that reads from or writes to the address, which survives
+ * failure. Returns true if it can be done.
  */
 static inline bool can_read(const void *address)
 {
@@ -109,7 +109,7 @@ static inline bool can_write(void *address)
 	return can;
 }
 
-/* Whether all of a range reads as one byte value. */
+/* Returns whether all of a range reads as one byte value. */
 static inline bool all_bytes(const char *start, uint64_t length, char value)
 {
 	uint64_t i;

@@ -239,7 +239,7 @@ static inline struct slotpool_stat_args pool_gauges(void)
 	return stat;
 }
 
-/* Whether the pool holds nothing, as a new one does. */
+/* Returns whether the pool holds nothing, as a new one does. */
 static inline bool pool_is_idle(void)
 {
 	int fd = open_pool();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The kernel's test harness, and what it lacks: a test that fails leaves nothing behind
- * for the next one.
+ * The kernel's test harness, extended: a test that fails leaves nothing behind for the
+ * next one.
  *
  * The harness forks a process for each test, and a failed assertion ends it before
  * the fixture is torn down.
@@ -35,7 +35,7 @@
 /* Modules that tests load, in the order in which they can be unloaded */
 static const char *const harness_modules[] = { "page_pin", "slotpool" };
 
-/* Those that were loaded before the program began are not the tests' own. */
+/* Modules that were loaded before the program began are not the tests' own. */
 static bool harness_found[ARRAY_SIZE(harness_modules)];
 
 static inline void harness_kill_cgroup(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the kernel logs about the module.
+ * Messages of the kernel about the module.
  */
 #ifndef SELFTESTS_LIB_KERNEL_LOG_H
 #define SELFTESTS_LIB_KERNEL_LOG_H
@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Returns a file that yields what the kernel logs from now on, or -1. */
+/* Returns a file with the messages of the kernel from now on, or -1. */
 static inline int open_log(void)
 {
 	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);

@@ -20,7 +20,7 @@ static inline uint64_t random_next(uint64_t *state)
 	return value ^ value >> 31;
 }
 
-/* Returns what the environment says, or something else each time. */
+/* Returns the seed in the environment, or another one each time. */
 static inline uint64_t random_seed(void)
 {
 	const char *given = getenv("SLOTPOOL_SEED");

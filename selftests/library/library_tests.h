@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The library's behaviour, whatever its backend: who includes this defines
- * library_load() and library_unload(), which make pools that slotpool_open()
- * finds, RESERVE_PAGES that they have of those asked for, and variants of them.
+ * The library's behaviour with either backend. A program that includes this defines
+ * library_load() and library_unload(), which make pools for slotpool_open() to find;
+ * RESERVE_PAGES, the pages that their reserve has; and variants of pools.
  */
 #ifndef SELFTESTS_LIBRARY_TESTS_H
 #define SELFTESTS_LIBRARY_TESTS_H
@@ -22,7 +22,7 @@
 static int library_load(const char *parameters);
 static int library_unload(void);
 
-/* How many VMAs of the pool this process has. */
+/* Returns the number of VMAs of the pool in this process. */
 static int count_vmas(void)
 {
 	FILE *maps = fopen("/proc/self/maps", "re");
@@ -733,7 +733,7 @@ TEST_F(library, stray_accesses_raise_sigsegv)
 	EXPECT_EQ(SIGSEGV, access_read(slotpool_address(self->pool, 4)));
 	EXPECT_EQ(SIGSEGV, access_write(slotpool_address(other, 3)));
 
-	/* It goes to the other handle, and has nothing of what it held. */
+	/* It goes to the other handle, and holds nothing of the first one. */
 	ASSERT_EQ(0, slotpool_free(self->pool, 3, 0, NULL));
 	ASSERT_EQ(0, slotpool_alloc(other, &alloc));
 	EXPECT_TRUE(all_bytes(slotpool_address(other, 3), 2 * PAGE, 0));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The library without the module, and what is particular to that.
+ * The library without the module, and the behaviour of that backend alone.
  */
 #include <linux/memfd.h>
 #include <pthread.h>
@@ -92,7 +92,7 @@ TEST(a_device_that_is_asked_for_is_not_replaced)
 	EXPECT_EQ(-ENOENT, slotpool_open(NULL, &pool));
 	ASSERT_EQ(0, setenv("SLOTPOOL_BACKEND", "hots", 1));
 	EXPECT_EQ(-EINVAL, slotpool_open(NULL, &pool));
-	/* One that is there and is no pool isn't absent. */
+	/* A device that is no pool is not taken for an absent one. */
 	ASSERT_EQ(0, setenv("SLOTPOOL_BACKEND", "auto", 1));
 	ASSERT_EQ(0, setenv("SLOTPOOL_DEVICE", "/dev/null", 1));
 	EXPECT_EQ(-ENOTTY, slotpool_open(NULL, &pool));
@@ -229,7 +229,7 @@ TEST(a_commitment_cannot_be_had)
 #define MODEL_PAGES 256
 
 /*
- * One slot and what it has to show. Pages below @limit are accessible; each has
+ * One slot and its expected contents. Pages below @limit are accessible; each has
  * a byte value that it starts as, and one that it has.
  */
 struct model {
@@ -613,7 +613,7 @@ TEST(warm_slots_hold_no_more_than_they_may)
 	EXPECT_EQ(2, stat.warm_slots);
 	EXPECT_EQ(6, stat.cold_slots);
 
-	/* Neither what is used counts, nor what has been unmapped. */
+	/* Slots in use don't count, nor do unmapped ones. */
 	ASSERT_EQ(0, alloc_two_pages(pool, 1));
 	ASSERT_EQ(0, alloc_two_pages(pool, 3));
 	ASSERT_EQ(0, slotpool_free(pool, 3, 0, NULL));
@@ -643,7 +643,7 @@ TEST(images_store_no_more_than_they_may)
 	EXPECT_EQ(-EDQUOT, image_of_bytes(pool, 'i', 2, &imported));
 	EXPECT_EQ(0, image_of_bytes(pool, 0, 2, &imported));
 
-	/* As long as somebody has it, it is who made it that pays. */
+	/* Its maker pays as long as anybody has it. */
 	fd = slotpool_export(pool, image);
 	ASSERT_GE(fd, 0);
 	ASSERT_EQ(0, slotpool_import(other, fd, &imported, NULL));
@@ -723,7 +723,7 @@ TEST_F(mappings, more_than_there_can_be_fail)
 	ASSERT_EQ(0, slotpool_stat(pool, &stat));
 	EXPECT_EQ(nr_slots, stat.cold_allocs);
 	EXPECT_EQ(nr_slots, stat.used_slots);
-	/* What becomes free is used again. */
+	/* Freed slots are used again. */
 	ASSERT_EQ(0, slotpool_free(pool, 5, 0, NULL));
 	ASSERT_EQ(0, slotpool_free(pool, 6, 0, NULL));
 	ASSERT_EQ(0, slotpool_alloc(pool, &alloc));
@@ -771,7 +771,7 @@ TEST_F(library, a_child_has_no_use_for_a_handle_but_can_open_a_pool)
 			_exit(2);
 		if (slotpool_open(NULL, &pool) || slotpool_map(pool, 0, NR_SLOTS))
 			_exit(3);
-		/* What the parent releases is not kept by a child that lives on. */
+		/* A child that lives on keeps nothing that the parent releases. */
 		descriptors = count_descriptors();
 		slotpool_close(self->pool);
 		if (count_descriptors() >= descriptors)
@@ -848,7 +848,7 @@ TEST_F(library, only_what_cannot_change_is_an_image)
 	EXPECT_EQ(SLOT, length);
 	ASSERT_EQ(0, close(file));
 
-	/* One that is too large for a slot */
+	/* A file that is too large for a slot */
 	file = memfd_create("image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	ASSERT_EQ(0, ftruncate(file, SLOT + PAGE));
 	ASSERT_EQ(0, fcntl(file, F_ADD_SEALS, seals | F_SEAL_SEAL));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Finds a page by what it begins with, and refers to it as KVM does to one
+ * Finds a page by its first words, and holds a reference to it as KVM does to a page
  * that it found through a page table entry. User space can't tell the frame of
  * a page of a slot by itself: pagemap passes PFN mappings over.
  *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a process of the oracle does to images. Each operation returns whether
- * there was anything to do it with.
+ * The operations of the oracle on images. Each returns false if it had nothing to work
+ * on.
  */
 #ifndef SELFTESTS_ORACLE_IMAGES_H
 #define SELFTESTS_ORACLE_IMAGES_H
@@ -41,7 +41,7 @@ static void add_handle(struct process *process, struct client *client, uint32_t 
 	};
 }
 
-/* Has the module make what @image says it is. */
+/* Has the pool make an image, which @image describes. */
 static void make_image(struct process *process, struct client *client,
 		       struct slotpool_image_args *argument, struct image *image)
 {
@@ -57,7 +57,7 @@ static void make_image(struct process *process, struct client *client,
 	add_handle(process, client, argument->image, image);
 }
 
-/* Where a range of memory comes from: the buffer, or what a slot contains. */
+/* Picks the source of a range of memory: the buffer, or a slot. */
 static const char *pick_source(struct process *process, struct client *client, size_t length)
 {
 	const struct slot *slot = pick_slot(process, client);
@@ -95,7 +95,7 @@ static bool image_of_memory(struct process *process, struct client *client)
 	image = model_image_create(argument.length);
 	fill(process, process->buffer, BUFFER);
 	for (i = pick(process, MAX_RANGES + 1); i && end < argument.length; i--) {
-		/* Where the last one ends, or anywhere behind. */
+		/* At the end of the last one, or anywhere behind. */
 		size_t offset = end + (pick(process, 4) ? pick(process, argument.length - end) : 0);
 		size_t most = argument.length - offset;
 		size_t length = 1 + pick(process, most < BUFFER ? most : BUFFER);
@@ -117,7 +117,7 @@ static bool image_of_memory(struct process *process, struct client *client)
 		ranges[argument.nr_ranges - 1] = first;
 	}
 	make_image(process, client, &argument, image);
-	/* What was copied doesn't follow its source. */
+	/* The copy doesn't follow its source. */
 	fill(process, process->buffer, BUFFER);
 	return true;
 }
@@ -191,7 +191,7 @@ static bool image_of_file(struct process *process, struct client *client)
 	memcpy(image->bytes + argument.offset, process->buffer + argument.file_offset,
 	       argument.file_length);
 	make_image(process, client, &argument, image);
-	/* What was copied doesn't follow its source. */
+	/* The copy doesn't follow its source. */
 	change_file(process, argument.fd, seals);
 	close(argument.fd);
 	return true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Mappings of a pool of which parts are unmapped, protected and moved, and
- * what can be done with each page of them.
+ * Mappings of a pool of which parts are unmapped, protected and moved, and the access
+ * that each page of them allows.
  */
 #ifndef SELFTESTS_ORACLE_MAP_H
 #define SELFTESTS_ORACLE_MAP_H
@@ -34,7 +34,7 @@ struct map {
 	size_t length;
 	uint32_t first, count;
 	size_t stride_pages;
-	/* Where the pages of the first place begin */
+	/* The start of the pages of the first place */
 	char *places;
 	/* For each slot: whether it is in the second place */
 	bool *moved;
@@ -54,7 +54,7 @@ static inline char *map_place(const struct map *map, uint32_t slot, bool second)
 	return map->places + row * map->stride_pages * PAGE;
 }
 
-/* Where a slot is that the mapping covers. */
+/* Returns the address of a slot that the mapping covers. */
 static inline char *map_slot(const struct map *map, uint32_t slot)
 {
 	return map_place(map, slot, map->moved[slot - map->first]);
@@ -94,7 +94,7 @@ static inline void map_init(struct map *map, uint32_t first, uint32_t count, siz
 	map->pages = calloc(count * stride_pages, sizeof(*map->pages));
 }
 
-/* One that the library has made, for which there are no second places. */
+/* Takes a mapping that the library has made, which has no second places. */
 static inline void map_adopt(struct map *map, char *start, uint32_t first, uint32_t count,
 			     size_t stride_pages)
 {
@@ -149,7 +149,7 @@ static inline void map_mark(const struct map *map, uint32_t slot, size_t first, 
 		pages[first + count] |= MAP_BOUNDARY;
 }
 
-/* What is mapped afresh is one VMA. */
+/* A new mapping is one VMA. */
 static inline void map_replace(const struct map *map, uint32_t slot, size_t first, size_t count,
 			       enum map_access access)
 {

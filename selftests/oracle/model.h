@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What slots and images must contain: bytes in arrays. Nothing here knows of
- * the module, of how it keeps contents, or when it gives memory back.
+ * The contents that slots and images must have: bytes in arrays. Nothing here knows how
+ * the module keeps contents, or when it gives memory back.
  */
 #ifndef SELFTESTS_ORACLE_MODEL_H
 #define SELFTESTS_ORACLE_MODEL_H
@@ -24,13 +24,13 @@ struct image {
 struct slot {
 	uint32_t index;
 	struct image *image;
-	/* What the image was called when the slot was allocated */
+	/* The handle of the image when the slot was allocated */
 	uint32_t handle;
 	bool has_key;
 	uint64_t key;
 	size_t limit, reset_limit;
 	size_t commit, reset_commit;
-	/* Pages written to since the slot was new, and what they contain */
+	/* Pages written to since the slot was new, and their contents */
 	size_t nr_written;
 	bool *written;
 	char *contents;
@@ -61,7 +61,7 @@ static inline void model_image_put(struct image *image)
 	free(image);
 }
 
-/* What a page of a new slot contains. */
+/* Returns the contents of a page of a new slot. */
 static inline const char *model_image_page(const struct image *image, size_t page)
 {
 	static const char zeros[PAGE];

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Several processes do random things to slots and images, and each compares
- * all that its slots contain with a model in plain memory. One of them is
- * killed now and then, and another takes its place.
+ * Several processes run random operations on slots and images, and each compares the
+ * contents of its slots with a model in plain memory. One of them is killed now and
+ * then, and another takes its place.
  *
- * What a process does depends on its seed and on what the pool answers.
- * SLOTPOOL_SEED sets the seed of all of them, SLOTPOOL_OPERATIONS how much they
- * do together.
+ * The operations of a process depend on its seed and on the results of the pool.
+ * SLOTPOOL_SEED sets the seed of all of them, SLOTPOOL_OPERATIONS the number of their
+ * operations together.
  *
- * Who includes this defines IN_USER_SPACE, which tells whether the pools are the
- * module's or the library's own; DEFAULT_OPERATIONS; oracle_load() and
- * oracle_unload(), which make pools that slotpool_open() finds; and NR_VARIANTS
- * variants of them.
+ * A program that includes this defines IN_USER_SPACE, which is true for the library's
+ * user-space pools; DEFAULT_OPERATIONS; oracle_load() and oracle_unload(), which make
+ * pools for slotpool_open() to find; and NR_VARIANTS variants of pools.
  */
 #ifndef SELFTESTS_ORACLE_TESTS_H
 #define SELFTESTS_ORACLE_TESTS_H
@@ -26,7 +25,7 @@
 
 /* Without an end of an operation for so long, something hangs. */
 #define HANGS_SECONDS 120
-/* The number of operations is what ends a test. */
+/* The number of operations ends a test, not the time. */
 #define TEST_SECONDS (7 * 24 * 3600)
 
 #define NR_WORKERS 3
@@ -202,7 +201,7 @@ static bool change_warm_slots(struct process *process, struct client *client)
 	return true;
 }
 
-/* What can be reclaimed is. */
+/* All shrinkers run. */
 static bool press(struct process *process, struct client *client)
 {
 	(void)process;
@@ -226,7 +225,7 @@ static void map_by_library(struct process *process, struct client *client)
 		  process->stride_pages);
 }
 
-/* Slots go on to contain what they do, and can be used without being mapped. */
+/* Slots keep their contents, and can be used without being mapped. */
 static bool unmap_all(struct process *process, struct client *client)
 {
 	(void)process;
@@ -261,7 +260,7 @@ static void open_client(struct process *process, struct client *client)
 					  pick(process, 512)));
 }
 
-/* What the client had is gone. */
+/* The slots, images and mappings of the client are gone. */
 static void forget_client(struct process *process, struct client *client)
 {
 	while (client->nr_slots)
@@ -362,7 +361,7 @@ static const struct operation operations[] = {
 	/* There is nothing that could be reclaimed in user space. */
 	{ "press", 10, press, MODULE_ONLY },
 
-	/* What the module's slots contain doesn't depend on who has mapped them. */
+	/* The contents of the module's slots don't depend on mappings. */
 	{ "unmap all", 300, unmap_all, USER_SPACE_ONLY },
 	{ "map all", 1500, map_all, USER_SPACE_ONLY },
 };
@@ -495,7 +494,7 @@ static void __attribute__((noreturn)) run_worker(struct process *process)
 		while (!step(process))
 			;
 	}
-	/* What is left goes with the process, but a pool in user space has no other. */
+	/* The rest goes with the process, but a user-space pool has no other process. */
 	if (IN_USER_SPACE)
 		check_idle(process);
 	_exit(0);

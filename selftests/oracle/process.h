@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A process of the oracle: what it has, how it chooses and compares, and what it
- * tells when something is not as it must be.
+ * A process of the oracle: its clients and their slots, random choices, comparison with
+ * the model, and the report of a difference.
  */
 #ifndef SELFTESTS_ORACLE_PROCESS_H
 #define SELFTESTS_ORACLE_PROCESS_H
@@ -21,7 +21,7 @@
 #define NR_KEYS 4
 #define NR_NOTES 20
 
-/* What a range of an image, a write and a file have at most */
+/* The greatest length of a range of an image, a write and a file */
 #define BUFFER_PAGES 8
 #define BUFFER (BUFFER_PAGES * PAGE)
 #define MAX_RANGES 6
@@ -42,8 +42,8 @@ struct client {
 	unsigned int nr_slots;
 	struct slot slots[MAX_SLOTS];
 	/*
-	 * The first has no holes and covers all slots, but where the library makes
-	 * it, it covers what the library was asked for.
+	 * The first has no holes and covers all slots, or those that the library was
+	 * asked to map.
 	 */
 	struct map maps[MAX_MAPS];
 	unsigned int nr_handles;
@@ -55,7 +55,7 @@ struct export {
 	struct image *image;
 };
 
-/* What was done, to be told when it went wrong. */
+/* A record of an operation, for the report of a difference. */
 struct note {
 	uint64_t operation;
 	const char *name;
@@ -72,7 +72,7 @@ struct options {
 	bool commits;
 	/* FREE unmaps. */
 	bool strict;
-	/* Images may be refused for what they store. */
+	/* Images may be refused for their size. */
 	bool refuses_images;
 };
 
@@ -165,7 +165,7 @@ static void note(struct process *process, uint32_t slot, uint64_t offset, uint64
 	last->length = length;
 }
 
-/* ---- what is random ---- */
+/* ---- random choices ---- */
 
 static size_t pick(struct process *process, size_t choices)
 {
@@ -291,7 +291,7 @@ static void check_pages(struct process *process, struct client *client, const st
 	}
 }
 
-/* What is at or above the limit can't be read, and the guard neither. */
+/* Neither memory at or above the limit nor the guard can be read. */
 static void check_traps(struct process *process, struct client *client, const struct slot *slot)
 {
 	size_t page = slot->limit;

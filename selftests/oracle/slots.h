@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a process of the oracle does to slots. Each operation returns whether
- * there was anything to do it with.
+ * The operations of the oracle on slots. Each returns false if it had nothing to work
+ * on.
  */
 #ifndef SELFTESTS_ORACLE_SLOTS_H
 #define SELFTESTS_ORACLE_SLOTS_H
@@ -32,7 +32,7 @@ static bool has_all(const struct process *process)
 	return nr_slots == process->info.nr_slots;
 }
 
-/* Whether the pool may say that it has no pages to promise. */
+/* Return whether the pool may refuse to promise pages. */
 static bool is_short(const struct process *process, int err)
 {
 	return process->options->commits && (err == -ENOMEM || err == -EDQUOT);
@@ -225,7 +225,7 @@ static bool compare(struct process *process, struct client *client)
 
 /* ---- writing ---- */
 
-/* Whether a range can be written to without being refused for want of pages. */
+/* Return whether there are pages for a write to a range. */
 static bool may_write(const struct process *process, const struct slot *slot, size_t first,
 		      size_t count)
 {
@@ -279,7 +279,7 @@ static bool write_slot(struct process *process, struct client *client, struct sl
 	if (!may_write(process, slot, first, count) || !is_writable(map, slot, first, count))
 		return false;
 	note(process, slot->index, offset, length);
-	/* What is mapped there before and after makes a difference. */
+	/* A fault takes another path if something is mapped there already. */
 	if (one_in(process, 2))
 		check_pages(process, client, slot, first, count);
 	fill(process, process->buffer, length);
@@ -311,7 +311,7 @@ static bool write_somewhere(struct process *process, struct client *client)
 	return write_slot(process, client, slot, offset, length < room ? length : room);
 }
 
-/* Few bytes of every other page: what was written lies in many pieces. */
+/* Writes few bytes of every other page, so that private pages are scattered. */
 static bool write_scattered(struct process *process, struct client *client)
 {
 	struct slot *slot = pick_slot(process, client);
@@ -407,8 +407,8 @@ static bool write_after_protection(struct process *process, struct client *clien
 }
 
 /*
- * A snapshot of a snapshot of an image of a file: each has to find out what it
- * has in common with the one before, of which hardly any page was looked at.
+ * A snapshot of a snapshot of an image of a file: each has to find the pages that it
+ * shares with the one before, of which hardly any page was read.
  */
 static bool snapshots(struct process *process, struct client *client)
 {
