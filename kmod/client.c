@@ -13,6 +13,7 @@
  */
 #include <linux/fs.h>
 #include <linux/fs_context.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mount.h>
 #include <linux/pseudo_fs.h>
@@ -184,6 +185,9 @@ int client_bind(struct client *client)
 			old = client->mm;
 			mmgrab(current->mm);
 			WRITE_ONCE(client->mm, current->mm);
+			/* A client without users has no mapping. */
+			WRITE_ONCE(client->mapped_start, ULONG_MAX);
+			WRITE_ONCE(client->mapped_end, 0);
 		}
 	}
 	if (!err) {
@@ -195,4 +199,46 @@ int client_bind(struct client *client)
 	if (old)
 		mmdrop(old);
 	return err;
+}
+
+/**
+ * client_note_mapping() - note where a client has a mapping
+ * @client: the client
+ * @vma: the mapping, which is new or has moved
+ *
+ * Context: Process context, holding the mmap_lock for writing.
+ */
+void client_note_mapping(struct client *client, const struct vm_area_struct *vma)
+{
+	if (vma->vm_start < client->mapped_start)
+		WRITE_ONCE(client->mapped_start, vma->vm_start);
+	if (vma->vm_end > client->mapped_end)
+		WRITE_ONCE(client->mapped_end, vma->vm_end);
+}
+
+static bool client_maps_at(struct client *client, unsigned long address)
+{
+	struct vm_area_struct *vma = vma_lookup(current->mm, address);
+
+	return vma && vma->vm_file && vma->vm_file->f_mapping == client->inode->i_mapping;
+}
+
+/**
+ * client_maps() - find out whether slots are mapped at some addresses
+ * @client: the client, entered
+ * @start: the start of a range of addresses, not longer than a page
+ * @end: its end
+ *
+ * Context: Process context, may sleep.
+ * Return: true if a mapping of the client overlaps the range.
+ */
+bool client_maps(struct client *client, unsigned long start, unsigned long end)
+{
+	bool maps;
+
+	mmap_read_lock(current->mm);
+	/* The range lies in two mappings at most. */
+	maps = client_maps_at(client, start) || client_maps_at(client, end - 1);
+	mmap_read_unlock(current->mm);
+	return maps;
 }

@@ -25,7 +25,10 @@
  * @lock: protects @mm while @users is 0
  * @mm: the address space of the process that the client is bound to; doesn't
  *	change while there are users. The reference keeps its address from being
- *	reused; the structure itself is never accessed.
+ *	reused; the structure itself is only accessed by that process.
+ * @mapped_start: no mapping of the client in @mm begins below this address
+ * @mapped_end: none ends above this one; both only move apart until another process
+ *	takes the client over
  */
 struct client {
 	struct pool *pool;
@@ -37,6 +40,8 @@ struct client {
 	atomic_t users;
 	spinlock_t lock;	/* protects @mm */
 	struct mm_struct *mm;
+	unsigned long mapped_start;
+	unsigned long mapped_end;
 };
 
 int client_open(struct pool *pool, struct file *file);
@@ -44,6 +49,8 @@ int client_release(struct inode *inode, struct file *file);
 void client_show_fdinfo(struct seq_file *seq, struct file *file);
 
 int client_bind(struct client *client);
+void client_note_mapping(struct client *client, const struct vm_area_struct *vma);
+bool client_maps(struct client *client, unsigned long start, unsigned long end);
 
 /**
  * client_sealed() - whether something has been sealed off
@@ -101,6 +108,21 @@ static inline int client_enter(struct client *client)
 		return 0;
 	client_leave(client);
 	return -EPERM;
+}
+
+/**
+ * client_may_map() - rule out cheaply that client_maps()
+ * @client: the client, entered
+ * @start: the start of a range of addresses
+ * @end: its end
+ *
+ * Context: Any.
+ * Return: false if no mapping of the client overlaps the range.
+ */
+static inline bool client_may_map(const struct client *client, unsigned long start,
+				  unsigned long end)
+{
+	return end > READ_ONCE(client->mapped_start) && start < READ_ONCE(client->mapped_end);
 }
 
 #endif /* SLOTPOOL_CLIENT_H */

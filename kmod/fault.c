@@ -191,6 +191,7 @@ static int fault_access(struct vm_area_struct *vma, unsigned long address, void 
 static void fault_open(struct vm_area_struct *vma)
 {
 	client_get(vma->vm_private_data);
+	client_note_mapping(vma->vm_private_data, vma);
 }
 
 static void fault_close(struct vm_area_struct *vma)
@@ -249,5 +250,6 @@ int fault_mmap(struct file *file, struct vm_area_struct *vma)
 		     VM_MAYEXEC);
 	vma->vm_private_data = client;
 	vma->vm_ops = &fault_vm_ops;
+	client_note_mapping(client, vma);
 	return 0;
 }

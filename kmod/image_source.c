@@ -6,9 +6,22 @@
  */
 #include <linux/fcntl.h>
 #include <linux/magic.h>
+#include <linux/sched/signal.h>
 #include <linux/shmem_fs.h>
 
 #include "image_source.h"
+
+/*
+ * No surviving process sees -EINTR. A signal handler interrupts the read of some file
+ * systems: the call has changed nothing, and starts over after the handler. A file
+ * system in user space can also answer so without a signal.
+ */
+static int image_source_interrupted(void)
+{
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	return signal_pending(current) ? -ERESTARTNOINTR : -EIO;
+}
 
 /**
  * image_source_read() - read bytes of an image from its file
@@ -19,7 +32,8 @@
  *
  * Context: Process context, may sleep.
  * Return: 0; -ENODATA if the file ends too early, -EINTR if the task is being
- * killed, -ENOMEM, or -EIO if reading fails.
+ * killed, -ERESTARTNOINTR if it has another signal to handle, -ENOMEM, or -EIO if
+ * reading fails.
  */
 int image_source_read(const struct image_source *source, u64 start, void *to, size_t length)
 {
@@ -31,7 +45,7 @@ int image_source_read(const struct image_source *source, u64 start, void *to, si
 		if (!count)
 			return -ENODATA;
 		if (count == -EINTR || count == -ERESTARTSYS)
-			return -EINTR;
+			return image_source_interrupted();
 		if (count < 0)
 			return count == -ENOMEM ? -ENOMEM : -EIO;
 		to += count;

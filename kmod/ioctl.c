@@ -501,6 +501,25 @@ static int ioctl_seal(struct client *client, struct slotpool_seal_args *seal)
 }
 
 /*
+ * Enter the client to change something. Refuse an argument that lies in its own slots:
+ * the command could take the memory away that its results belong to, or they would be
+ * the first bytes of a slot's next instance.
+ */
+static __always_inline int ioctl_enter(struct client *client, const void __user *user, u32 size)
+{
+	unsigned long start = (unsigned long)user;
+	int err = client_enter(client);
+
+	if (err)
+		return err;
+	if (likely(!client_may_map(client, start, start + size)) ||
+	    !client_maps(client, start, start + size))
+		return 0;
+	client_leave(client);
+	return -EFAULT;
+}
+
+/*
  * Define ioctl_command_NAME(), which runs the command NAME: read its argument, have
  * ioctl_NAME() check and execute it, and write the results. A command that changes
  * something is only for the process that the client is bound to.
@@ -538,7 +557,7 @@ static long ioctl_command_##_name(struct client *client, u64 __user *user)		\
 	if (err)									\
 		return err;								\
 	if (changes) {									\
-		err = client_enter(client);						\
+		err = ioctl_enter(client, user, sizeof(words));				\
 		if (err)								\
 			return err;							\
 	}										\

@@ -467,32 +467,80 @@ TEST_F(every_command, refuses_memory_that_is_not_readable_and_writable)
 		{ PROT_NONE, PROT_READ | PROT_WRITE },
 		{ PROT_READ | PROT_WRITE, PROT_NONE },
 	};
+	union argument larger = variant->argument;
+	const union argument *arguments[] = { &variant->argument, &larger };
 	uint32_t size = variant->argument.header.size;
-	size_t i;
+	size_t i, j;
 	char *pages;
 
+	larger.header.size += sizeof(uint64_t);
 	pages = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, pages);
 
-	for (i = 0; i < ARRAY_SIZE(protections); i++) {
-		uint32_t before;
+	for (i = 0; i < ARRAY_SIZE(protections) * ARRAY_SIZE(arguments); i++) {
+		const int *protection = protections[i / ARRAY_SIZE(arguments)];
+		const union argument *source = arguments[i % ARRAY_SIZE(arguments)];
 
-		for (before = 1; before < size; before++) {
-			char *argument = pages + PAGE - before;
+		for (j = 1; j < size; j++) {
+			char *argument = pages + PAGE - j;
 
 			ASSERT_EQ(0, mprotect(pages, 2 * PAGE, PROT_READ | PROT_WRITE));
-			memcpy(argument, &variant->argument, size);
-			ASSERT_EQ(0, mprotect(pages, PAGE, protections[i][0]));
-			ASSERT_EQ(0, mprotect(pages + PAGE, PAGE, protections[i][1]));
+			memcpy(argument, source, source->header.size);
+			ASSERT_EQ(0, mprotect(pages, PAGE, protection[0]));
+			ASSERT_EQ(0, mprotect(pages + PAGE, PAGE, protection[1]));
 			ASSERT_EQ(-EFAULT, call(self->scene.fds[0], variant->command, argument)) {
-				TH_LOG("protections %zu, %u bytes in the first page", i, before);
+				TH_LOG("protections %zu, %zu bytes in the first page", i, j);
 			}
 			ASSERT_TRUE(nothing_changed(&self->scene));
 			ASSERT_EQ(0, mprotect(pages, 2 * PAGE, PROT_READ));
-			ASSERT_EQ(0, memcmp(argument, &variant->argument, size));
+			ASSERT_EQ(0, memcmp(argument, source, source->header.size));
 		}
 	}
 	ASSERT_EQ(0, munmap(pages, 2 * PAGE));
+}
+
+/* The results would be written to memory that the command took away or made new. */
+TEST_F(every_command, refuses_an_argument_in_slots_if_it_changes_something)
+{
+	size_t size = variant->argument.header.size;
+	int error = variant->changes ? EFAULT : 0;
+	char *window, *slot, *argument;
+	size_t before;
+
+	/* A page, the slot's first page, and a page */
+	window = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, window);
+	slot = mmap(window + PAGE, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+		    self->scene.fds[0], OWNED * SLOT_STRIDE);
+	ASSERT_EQ(window + PAGE, slot);
+	slot[0] = 'x';
+	remember(&self->scene);
+
+	/* The last 4 bytes of the structure and more are in the slot, then all of it. */
+	for (before = 4; before <= PAGE; before += before < size ? 4 : PAGE / 4) {
+		argument = slot - size + before;
+		memcpy(argument, &variant->argument, size);
+		ASSERT_REFUSED(error, "first bytes",
+			       call(self->scene.fds[0], variant->command, argument));
+	}
+	argument = slot + PAGE - 4;
+	memcpy(argument, &variant->argument, size);
+	ASSERT_REFUSED(error, "last bytes", call(self->scene.fds[0], variant->command, argument));
+
+	/* The mapping moves. */
+	slot = mremap(slot, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, window + 2 * PAGE);
+	ASSERT_EQ(window + 2 * PAGE, slot);
+	memcpy(slot, &variant->argument, size);
+	ASSERT_REFUSED(error, "moved", call(self->scene.fds[0], variant->command, slot));
+
+	/* Other memory takes its place. */
+	ASSERT_EQ(slot, mmap(slot, PAGE, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
+	memcpy(slot, &variant->argument, size);
+	ASSERT_EQ(0, call(self->scene.fds[0], variant->command, slot));
+	remember(&self->scene);
+	ASSERT_EQ(0, munmap(window + 2 * PAGE, PAGE));
+	ASSERT_EQ(0, munmap(window, PAGE));
 }
 
 TEST_F(every_command, refuses_another_process_if_it_changes_something)

@@ -124,6 +124,11 @@ int client_bind(struct client *binding)
 	return 0;
 }
 
+bool client_maps(struct client *mapped, unsigned long start, unsigned long end)
+{
+	return end > mapped->mapped_start && start < mapped->mapped_end;
+}
+
 void image_get(struct image *image)
 {
 	assert(image->references.value > 0);
@@ -888,6 +893,10 @@ int arguments_fuzz(const u8 *data, size_t size)
 	if (bound_elsewhere)
 		client.mm = NULL;
 	vanishing = options & 8;
+	if (tail / 16 == 14) {
+		client.mapped_start = USER_START + PAGE_SIZE;
+		client.mapped_end = USER_START + 2 * PAGE_SIZE;
+	}
 
 	if (nr < ARRAY_SIZE(commands)) {
 		if (options & 4)
@@ -925,6 +934,8 @@ int arguments_fuzz(const u8 *data, size_t size)
 	} else {
 		refuse_if(client_sealed(&client, BIT_ULL(nr)), EACCES);
 		refuse_if(bound_elsewhere && commands[nr].changes, EPERM);
+		refuse_if(commands[nr].changes &&
+			  client_maps(&client, address, address + commands[nr].size), EFAULT);
 		expect_header(nr, address, &argument, &expected);
 	}
 

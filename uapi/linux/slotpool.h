@@ -11,7 +11,9 @@
  * Every command can return these errors:
  *
  * ENOTTY	this file doesn't have the command
- * EFAULT	the argument structure is not readable and writable
+ * EFAULT	the argument structure is not readable and writable, or it lies in a
+ *		slot that is mapped through the same file, and the command is not
+ *		INFO, LIST or STAT
  * EINVAL	size is smaller than the first version of the structure, a flag
  *		is unknown, a reserved field is not zero, or a field is not
  *		zero although its flag is not set
