@@ -11,6 +11,8 @@
  * Each client has an address_space of its own, that of an inode which no other
  * client uses: mapping_zap() touches the VMAs of that client only.
  */
+#include <linux/capability.h>
+#include <linux/cred.h>
 #include <linux/fs.h>
 #include <linux/fs_context.h>
 #include <linux/mm.h>
@@ -20,6 +22,8 @@
 #include <linux/sched/mm.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
+#include <linux/uidgid.h>
+#include <linux/user_namespace.h>
 
 #include "client.h"
 
@@ -67,7 +71,7 @@ static void client_inode_destroy(struct inode *inode)
  * @file: the file
  *
  * Context: Process context, may sleep.
- * Return: 0 or -ENOMEM.
+ * Return: 0, -EUSERS if the pool has as many clients as it may have, or -ENOMEM.
  */
 int client_open(struct pool *pool, struct file *file)
 {
@@ -86,16 +90,22 @@ int client_open(struct pool *pool, struct file *file)
 		err = PTR_ERR(client->inode);
 		goto put_account;
 	}
+	err = pool_client_init(pool, &client->pool_client, client->inode->i_mapping);
+	if (err)
+		goto destroy_inode;
 	client->pool = pool;
+	client->may_administer = uid_eq(current_fsuid(), file_inode(file)->i_uid) ||
+				 file_ns_capable(file, &init_user_ns, CAP_SYS_ADMIN);
 	atomic_set(&client->users, 0);
 	spin_lock_init(&client->lock);
-	pool_client_init(pool, &client->pool_client, client->inode->i_mapping);
 	handle_table_init(&client->images);
 
 	file->private_data = client;
 	file->f_mapping = client->inode->i_mapping;
 	return 0;
 
+destroy_inode:
+	client_inode_destroy(client->inode);
 put_account:
 	image_account_put(client->account);
 free_client:
@@ -202,7 +212,22 @@ int client_bind(struct client *client)
 }
 
 /**
- * client_note_mapping() - note where a client has a mapping
+ * client_may_have_mapping() - check the bound of mappings
+ * @client: the client
+ *
+ * Zapping a page of a slot visits all VMAs that map it. Tasks of others do that to take
+ * a warm slot, and wait for it.
+ *
+ * Context: Process context, holding the mmap_lock for writing.
+ * Return: true if the client may have one more.
+ */
+bool client_may_have_mapping(const struct client *client)
+{
+	return atomic_read(&client->nr_mappings) < client->pool->config.max_client_mappings;
+}
+
+/**
+ * client_note_mapping() - note where a client has one more mapping
  * @client: the client
  * @vma: the mapping, which is new or has moved
  *
@@ -210,6 +235,7 @@ int client_bind(struct client *client)
  */
 void client_note_mapping(struct client *client, const struct vm_area_struct *vma)
 {
+	atomic_inc(&client->nr_mappings);
 	if (vma->vm_start < client->mapped_start)
 		WRITE_ONCE(client->mapped_start, vma->vm_start);
 	if (vma->vm_end > client->mapped_end)

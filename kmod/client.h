@@ -18,6 +18,7 @@
  * @pool_client: what the pool knows of the client
  * @images: the images that it may name
  * @account: invariant: the account of the images that it made
+ * @may_administer: invariant: its opener may see the counters of the whole pool
  * @sealed: what the file can no longer be used for: a bit for each number of a
  *	command, and CLIENT_SEALED_MMAP; bits are only added
  * @inode: invariant: the inode that the client's address space belongs to
@@ -26,6 +27,7 @@
  * @mm: the address space of the process that the client is bound to; doesn't
  *	change while there are users. The reference keeps its address from being
  *	reused; the structure itself is only accessed by that process.
+ * @nr_mappings: VMAs of the client
  * @mapped_start: no mapping of the client in @mm begins below this address
  * @mapped_end: none ends above this one; both only move apart until another process
  *	takes the client over
@@ -35,11 +37,13 @@ struct client {
 	struct pool_client pool_client;
 	struct handle_table images;
 	struct image_account *account;
+	bool may_administer;
 	atomic64_t sealed;
 	struct inode *inode;
 	atomic_t users;
 	spinlock_t lock;	/* protects @mm */
 	struct mm_struct *mm;
+	atomic_t nr_mappings;
 	unsigned long mapped_start;
 	unsigned long mapped_end;
 };
@@ -49,6 +53,7 @@ int client_release(struct inode *inode, struct file *file);
 void client_show_fdinfo(struct seq_file *seq, struct file *file);
 
 int client_bind(struct client *client);
+bool client_may_have_mapping(const struct client *client);
 void client_note_mapping(struct client *client, const struct vm_area_struct *vma);
 bool client_maps(struct client *client, unsigned long start, unsigned long end);
 

@@ -11,6 +11,7 @@
 #include <linux/file.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
+#include <linux/userfaultfd_k.h>
 
 #include "client.h"
 #include "compat.h"
@@ -114,6 +115,13 @@ static vm_fault_t fault_answer(struct vm_fault *vmf)
 	struct fault_attempt attempt = { .vmf = vmf, .client = client };
 	int err;
 
+	/*
+	 * Some kernels let userfaultfd write-protect any mapping, by entries that are
+	 * neither empty nor present. None can be inserted in their place: the fault
+	 * would start over for ever.
+	 */
+	if (unlikely(userfaultfd_wp(vmf->vma)))
+		return VM_FAULT_SIGBUS;
 	attempt.slot = fault_slot(client, vmf->pgoff, &attempt.index);
 	if (!attempt.slot)
 		return fault_refuse(client);
@@ -196,12 +204,21 @@ static void fault_open(struct vm_area_struct *vma)
 
 static void fault_close(struct vm_area_struct *vma)
 {
-	client_leave(vma->vm_private_data);
+	struct client *client = vma->vm_private_data;
+
+	atomic_dec(&client->nr_mappings);
+	client_leave(client);
+}
+
+static int fault_may_split(struct vm_area_struct *vma, unsigned long address)
+{
+	return client_may_have_mapping(vma->vm_private_data) ? 0 : -ENOMEM;
 }
 
 static const struct vm_operations_struct fault_vm_ops = {
 	.open = fault_open,
 	.close = fault_close,
+	.may_split = fault_may_split,
 	.fault = fault_answer,
 	.map_pages = fault_map_pages,
 	.pfn_mkwrite = fault_answer,
@@ -217,7 +234,7 @@ static const struct vm_operations_struct fault_vm_ops = {
  * Return: 0; -EINVAL if the mapping is private or reaches beyond the pool,
  * -EACCES if the file is not open for reading and writing, the mapping is
  * executable or mappings are sealed off, -EPERM if the client is bound to another
- * process.
+ * process, -ENOMEM if it has as many mappings as it may have.
  */
 int fault_mmap(struct file *file, struct vm_area_struct *vma)
 {
@@ -241,6 +258,10 @@ int fault_mmap(struct file *file, struct vm_area_struct *vma)
 	err = client_enter(client);
 	if (err)
 		return err;
+	if (!client_may_have_mapping(client)) {
+		client_leave(client);
+		return -ENOMEM;
+	}
 
 	/*
 	 * VM_IO, because without it MADV_DOFORK would undo VM_DONTCOPY, and

@@ -5,10 +5,14 @@
  * Handles: which images a client may name.
  */
 #include <linux/err.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "handle.h"
 #include "image.h"
+
+/* Images of others cost their importer nothing but these. */
+#define HANDLE_MAX_IMAGES 65536
 
 /**
  * struct handle - an image in a client's table
@@ -50,8 +54,10 @@ void handle_table_destroy(struct handle_table *table)
 	struct handle *handle;
 	unsigned long index;
 
-	xa_for_each(&table->entries, index, handle)
+	xa_for_each(&table->entries, index, handle) {
 		handle_free(handle);
+		cond_resched();
+	}
 	xa_destroy(&table->entries);
 	mutex_destroy(&table->lock);
 }
@@ -64,7 +70,7 @@ void handle_table_destroy(struct handle_table *table)
  * The handle is the image's id.
  *
  * Context: Process context, may sleep.
- * Return: 0 or -ENOMEM.
+ * Return: 0, -EMFILE above the bound of a table, or -ENOMEM.
  */
 int handle_add(struct handle_table *table, struct image *image)
 {
@@ -77,6 +83,9 @@ int handle_add(struct handle_table *table, struct image *image)
 		handle->nr_uses++;
 		goto unlock;
 	}
+	err = -EMFILE;
+	if (table->nr_images >= HANDLE_MAX_IMAGES)
+		goto unlock;
 	err = -ENOMEM;
 	handle = kmalloc(sizeof(*handle), GFP_KERNEL_ACCOUNT);
 	if (!handle)

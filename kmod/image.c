@@ -90,35 +90,57 @@ void image_account_put(struct image_account *account)
 		kfree(account);
 }
 
+static int image_charge_both(struct image_store *store, struct image_account *account,
+			     unsigned long nr_pages)
+{
+	if (!charge_try(&account->charge, nr_pages))
+		return -EDQUOT;
+	if (!charge_try(&store->charge, nr_pages)) {
+		charge_cancel(&account->charge, nr_pages);
+		return -ENOSPC;
+	}
+	return 0;
+}
+
 /**
  * image_create() - create an image of zeros, to be built
  * @store: the store that it belongs to
  * @account: the account of its maker
  * @length: pages of a slot that it describes
  *
+ * The image is charged a page, so that the bounds of pages bound images too. The page
+ * covers the first one that it stores.
+ *
  * Context: Process context, may sleep.
- * Return: An image of zeros with one reference, or an ERR_PTR(): -ENOMEM, or
- * -ENOSPC without an id left.
+ * Return: An image of zeros with one reference, or an ERR_PTR(): -ENOMEM, -EDQUOT
+ * above the bound of the client's images, or -ENOSPC above that of all images or
+ * without an id left.
  */
 struct image *image_create(struct image_store *store, struct image_account *account,
 			   unsigned long length)
 {
-	struct image *image = kzalloc(sizeof(*image), GFP_KERNEL_ACCOUNT);
-	int id;
+	struct image *image;
+	int err, id;
 
+	err = image_charge_both(store, account, 1);
+	if (err)
+		return ERR_PTR(err);
+	err = -ENOMEM;
+	image = kzalloc(sizeof(*image), GFP_KERNEL_ACCOUNT);
 	if (!image)
-		return ERR_PTR(-ENOMEM);
+		goto cancel_charge;
 	/* 0 means no image. */
 	id = ida_alloc_min(&store->ids, 1, GFP_KERNEL);
 	if (id < 0) {
-		kfree(image);
-		return ERR_PTR(id);
+		err = id;
+		goto free_image;
 	}
 	refcount_set(&image->references, 1);
 	image->id = id;
 	image->store = store;
 	refcount_inc(&account->references);
 	image->account = account;
+	image->nr_charged = 1;
 	image->length = length;
 	xa_init_flags(&image->pages, XA_FLAGS_ACCOUNT);
 	mutex_init(&image->lock);
@@ -126,6 +148,13 @@ struct image *image_create(struct image_store *store, struct image_account *acco
 	hot_pages_init(&image->hot);
 	atomic_inc(&store->nr_images);
 	return image;
+
+free_image:
+	kfree(image);
+cancel_charge:
+	charge_cancel(&store->charge, 1);
+	charge_cancel(&account->charge, 1);
+	return ERR_PTR(err);
 }
 
 /* Take an image off the list of idle ones, or put it there if it has pages to give back. */
@@ -231,18 +260,18 @@ void image_put(struct image *image)
  */
 int image_charge(struct image *image, unsigned long nr_pages)
 {
-	struct image_account *account = image->account;
-	struct image_store *store = image->store;
+	unsigned long nr_more;
+	int err;
 
-	if (nr_pages > store->max_pages - image->nr_charged)
+	if (nr_pages > image->store->max_pages - image->nr_storable)
 		return -EFBIG;
-	if (!charge_try(&account->charge, nr_pages))
-		return -EDQUOT;
-	if (!charge_try(&store->charge, nr_pages)) {
-		charge_cancel(&account->charge, nr_pages);
-		return -ENOSPC;
-	}
-	image->nr_charged += nr_pages;
+	/* The first page was charged with the image. */
+	nr_more = max(image->nr_storable + nr_pages, 1UL) - image->nr_charged;
+	err = image_charge_both(image->store, image->account, nr_more);
+	if (err)
+		return err;
+	image->nr_storable += nr_pages;
+	image->nr_charged += nr_more;
 	return 0;
 }
 

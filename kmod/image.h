@@ -67,7 +67,8 @@ struct image_account {
  * @store: invariant: the store that it belongs to
  * @account: invariant: the account of the client that made it
  * @length: invariant: pages of a slot that it describes
- * @nr_charged: pages that it may store
+ * @nr_storable: pages that it may store
+ * @nr_charged: the same, but 1 if it may store none
  * @nr_stored: pages that it stores in memory
  * @pages: what it stores: pages, and IMAGE_ZEROS where a read from @source would
  *	see something else
@@ -89,6 +90,7 @@ struct image {
 	struct image_store *store;
 	struct image_account *account;
 	unsigned long length;
+	unsigned long nr_storable;
 	unsigned long nr_charged;
 	unsigned long nr_stored;
 	struct xarray pages;

@@ -159,7 +159,7 @@ static int image_set_source(struct image *image, const struct image_source *sour
 		nr_own += !xa_get_mark(&image->pages, index, IMAGE_READ);
 		cond_resched();
 	}
-	err = image_charge(image, end - first - nr_own);
+	err = image_charge(image, image_source_nr_storable(source, end - first - nr_own));
 	if (err)
 		return err;
 	image->source = *source;

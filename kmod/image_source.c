@@ -4,8 +4,11 @@
  *
  * The range of a file that an image is read from.
  */
+#include <linux/blk_types.h>
 #include <linux/fcntl.h>
 #include <linux/magic.h>
+#include <linux/math64.h>
+#include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/shmem_fs.h>
 
@@ -70,4 +73,25 @@ bool image_source_is_sealed(const struct image_source *source)
 		return false;
 	/* Seals are only added. It does not matter whether a concurrent one counts. */
 	return (data_race(READ_ONCE(SHMEM_I(inode)->seals)) & needed) == needed;
+}
+
+/**
+ * image_source_nr_storable() - bound the pages that can be read and are not zeros
+ * @source: a range of a file that is sealed
+ * @nr_pages: pages of the image that the range touches
+ *
+ * Holes of a sealed file stay zeros: an image has nothing to store there.
+ *
+ * Context: Any.
+ * Return: The number of pages of the image.
+ */
+unsigned long image_source_nr_storable(const struct image_source *source, unsigned long nr_pages)
+{
+	u64 nr_present = DIV_ROUND_UP_ULL(file_inode(source->file)->i_blocks,
+					  PAGE_SIZE >> SECTOR_SHIFT);
+
+	/* A page of the file can lie in two pages of the image. */
+	if (offset_in_page(source->position - source->offset))
+		nr_present *= 2;
+	return min_t(u64, nr_pages, nr_present);
 }

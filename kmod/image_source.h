@@ -20,6 +20,7 @@ struct image_source {
 
 int image_source_read(const struct image_source *source, u64 start, void *to, size_t length);
 bool image_source_is_sealed(const struct image_source *source);
+unsigned long image_source_nr_storable(const struct image_source *source, unsigned long nr_pages);
 
 /* Return whether the range of the file has bytes for a page of the image. */
 static inline bool image_source_has_page(const struct image_source *source, pgoff_t index)

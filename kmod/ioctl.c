@@ -269,7 +269,10 @@ static int ioctl_list(struct client *client, struct slotpool_list_args *list)
 static int ioctl_stat(struct client *client, struct slotpool_stat_args *stat)
 {
 	*stat = (struct slotpool_stat_args){ .size = stat->size };
-	pool_stat(client->pool, &client->pool_client, stat);
+	/* The counters of the pool tell page by page what other clients do. */
+	if (client->may_administer)
+		pool_stat(client->pool, stat);
+	stat->client_pages = charge_read(&client->pool_client.slot_client.charge);
 	/* Other tasks change these gauges meanwhile. */
 	stat->client_images = data_race(READ_ONCE(client->images.nr_images));
 	stat->client_image_pages = charge_read(&client->account->charge);

@@ -32,6 +32,7 @@ static struct pool_config main_config = {
 	.max_unused_warm_bytes = U64_MAX,
 	.reserve_pages = 4096,
 	.max_decay_samples = 1000,
+	.max_clients = 1024,
 	.overcommit = true,
 };
 
@@ -102,7 +103,7 @@ MODULE_PARM_DESC(max_image_bytes,
 		 "Bytes that an image may store, K/M/G/T (default 0, slot_size)");
 module_param_cb(max_client_image_bytes, &main_size_ops, &main_config.max_client_image_bytes, 0444);
 MODULE_PARM_DESC(max_client_image_bytes,
-		 "Bytes that a client's images may store, K/M/G/T (default 0, a quarter of RAM)");
+		 "Bytes that a client's images may store, K/M/G/T (default 0, an eighth of the pool's)");
 module_param_cb(max_pool_image_bytes, &main_size_ops, &main_config.max_pool_image_bytes, 0444);
 MODULE_PARM_DESC(max_pool_image_bytes,
 		 "Bytes that all images may store, K/M/G/T (default 0, a quarter of RAM)");
@@ -113,6 +114,12 @@ module_param_named(strict, main_config.strict, bool, 0444);
 MODULE_PARM_DESC(strict, "Unmap slots when they are freed (default N)");
 module_param_named(max_client_pages, main_config.max_client_pages, ulong, 0444);
 MODULE_PARM_DESC(max_client_pages, "Pages that a client's slots may hold (default 0, no bound)");
+
+module_param_named(max_clients, main_config.max_clients, uint, 0444);
+MODULE_PARM_DESC(max_clients, "Open files of the device at a time (default 1024)");
+module_param_named(max_client_mappings, main_config.max_client_mappings, uint, 0444);
+MODULE_PARM_DESC(max_client_mappings,
+		 "Mappings that a client may have (default 0, 4 * nr_slots or 1024)");
 
 static int main_open(struct inode *inode, struct file *file)
 {

@@ -62,6 +62,7 @@ struct pool_shard {
  *	slot more where the division leaves a remainder
  * @settled: tasks that need a slot wait here for slots that are being decommitted
  * @nr_settled: number of slots that became cold, to tell whether one did
+ * @nr_clients: clients that exist
  * @nodes: memory of the policies
  * @buckets: memory of the policies
  */
@@ -79,6 +80,7 @@ struct pool {
 	struct pool_shard *shards;
 	wait_queue_head_t settled;
 	atomic_t nr_settled;
+	atomic_t nr_clients;
 	struct policy_node *nodes;
 	u32 *buckets;
 };

@@ -14,6 +14,9 @@
 
 #define POOL_MAX_SLOTS ((unsigned int)SZ_16M)
 #define POOL_MAX_SHARDS 256U
+/* A mapping of each slot, in a few parts */
+#define POOL_MAPPINGS_PER_SLOT 4U
+#define POOL_MIN_CLIENT_MAPPINGS 1024U
 
 /**
  * pool_config_check() - check a configuration, and fill in its defaults
@@ -77,14 +80,21 @@ int pool_config_check(struct pool_config *config)
 		       config->slot_stride);
 		return -EINVAL;
 	}
+	if (!config->max_clients) {
+		pr_err("max_clients=0 lets nobody open the device\n");
+		return -EINVAL;
+	}
+	if (!config->max_client_mappings)
+		config->max_client_mappings = max(POOL_MIN_CLIENT_MAPPINGS,
+						  POOL_MAPPINGS_PER_SLOT * config->nr_slots);
 	if (!config->max_image_bytes)
 		config->max_image_bytes = config->slot_size;
 	/* Neither a process nor a pool shall fill the machine with images by accident. */
-	bytes = (u64)(totalram_pages() >> 2) << PAGE_SHIFT;
-	if (!config->max_client_image_bytes)
-		config->max_client_image_bytes = bytes;
 	if (!config->max_pool_image_bytes)
-		config->max_pool_image_bytes = bytes;
+		config->max_pool_image_bytes = (u64)(totalram_pages() >> 2) << PAGE_SHIFT;
+	/* One client shall not use up the bound of all. */
+	if (!config->max_client_image_bytes)
+		config->max_client_image_bytes = PAGE_ALIGN(config->max_pool_image_bytes >> 3);
 	if (!config->overcommit && !config->reserve_pages) {
 		pr_err("overcommit=0 needs reserve_pages: there is nothing to commit\n");
 		return -EINVAL;

@@ -15,6 +15,8 @@
  * @max_unused_warm_bytes: bound of what all warm slots hold, in bytes
  * @reserve_pages: pages to set aside
  * @max_client_pages: bound of what a client's slots hold, 0 for none
+ * @max_clients: files of the device that may be open at a time
+ * @max_client_mappings: VMAs that a client may have, 0 for the default
  * @max_image_bytes: bytes that one image may store, 0 for @slot_size
  * @max_client_image_bytes: bytes that a client's images may store, 0 for the default
  * @max_pool_image_bytes: bytes that all images may store, 0 for the default
@@ -32,6 +34,8 @@ struct pool_config {
 	u64 max_unused_warm_bytes;
 	unsigned long reserve_pages;
 	unsigned long max_client_pages;
+	unsigned int max_clients;
+	unsigned int max_client_mappings;
 	u64 max_image_bytes;
 	u64 max_client_image_bytes;
 	u64 max_pool_image_bytes;

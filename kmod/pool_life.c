@@ -65,6 +65,7 @@ struct pool *pool_create(const struct pool_config *config)
 	mutex_init(&pool->config_lock);
 	init_waitqueue_head(&pool->settled);
 	atomic_set(&pool->nr_settled, 0);
+	atomic_set(&pool->nr_clients, 0);
 	pool->slot_pages = config->slot_size >> PAGE_SHIFT;
 	pool->stride_pages = config->slot_stride >> PAGE_SHIFT;
 	pool->nr_pages = pool->stride_pages * config->nr_slots;
@@ -135,15 +136,19 @@ void pool_destroy(struct pool *pool)
  * @mapping: the client's address space
  *
  * Context: Any.
+ * Return: 0, or -EUSERS above the bound of clients.
  */
-void pool_client_init(struct pool *pool, struct pool_client *client,
-		      struct address_space *mapping)
+int pool_client_init(struct pool *pool, struct pool_client *client,
+		     struct address_space *mapping)
 {
 	static atomic64_t last_domain;
 
+	if (!atomic_add_unless(&pool->nr_clients, 1, pool->config.max_clients))
+		return -EUSERS;
 	slot_client_init(&client->slot_client, mapping, pool->config.max_client_pages);
 	mutex_init(&client->purge_lock);
 	client->domain = atomic64_inc_return(&last_domain);
+	return 0;
 }
 
 /**
@@ -179,6 +184,7 @@ void pool_client_release(struct pool *pool, struct pool_client *client)
 		cond_resched();
 	}
 	WARN_ON(charge_read(&client->slot_client.charge));
+	atomic_dec(&pool->nr_clients);
 }
 
 /**

@@ -7,8 +7,8 @@
 struct pool *pool_create(const struct pool_config *config);
 void pool_destroy(struct pool *pool);
 
-void pool_client_init(struct pool *pool, struct pool_client *client,
-		      struct address_space *mapping);
+int pool_client_init(struct pool *pool, struct pool_client *client,
+		     struct address_space *mapping);
 void pool_client_release(struct pool *pool, struct pool_client *client);
 
 u64 pool_max_unused_warm_slots(struct pool *pool);

@@ -7,14 +7,13 @@
 #include "pool_stat.h"
 
 /**
- * pool_stat() - read the gauges and counters
+ * pool_stat() - read the gauges and counters of a pool
  * @pool: the pool
- * @client: the client whose own gauges to read
  * @stat: returns them
  *
  * Context: Process context.
  */
-void pool_stat(struct pool *pool, struct pool_client *client, struct slotpool_stat_args *stat)
+void pool_stat(struct pool *pool, struct slotpool_stat_args *stat)
 {
 	struct reserve *reserve = &pool->memory.reserve;
 	struct image_store *images = &pool->memory.images;
@@ -53,7 +52,6 @@ void pool_stat(struct pool *pool, struct pool_client *client, struct slotpool_st
 	stat->write_faults = stats_sum(stats, STATS_WRITE_FAULTS);
 	stat->refused_faults = stats_sum(stats, STATS_REFUSED_FAULTS);
 	stat->evictions = stats_sum(stats, STATS_EVICTIONS);
-	stat->client_pages = charge_read(&client->slot_client.charge);
 	stat->decay_samples = stats_sum(stats, STATS_DECAY_SAMPLES);
 	stat->decayed_pages = stats_sum(stats, STATS_DECAYED_PAGES);
 	stat->prepared_pages = stats_sum(stats, STATS_PREPARED_PAGES);

@@ -6,6 +6,6 @@
 
 #include "pool.h"
 
-void pool_stat(struct pool *pool, struct pool_client *client, struct slotpool_stat_args *stat);
+void pool_stat(struct pool *pool, struct slotpool_stat_args *stat);
 
 #endif /* SLOTPOOL_POOL_STAT_H */

@@ -80,6 +80,7 @@ static void slot_map_all(struct slot *slot, struct vm_area_struct *vma)
 		unsigned long index = private_page_index(page);
 		unsigned long address = window.address + ((index - window.first) << PAGE_SHIFT);
 
+		cond_resched();
 		if (index < window.first || index >= window.end)
 			continue;
 		last = slot_run_last(slot, page,
@@ -89,7 +90,6 @@ static void slot_map_all(struct slot *slot, struct vm_area_struct *vma)
 		if (mapping_insert_run(vma, address, page, last))
 			break;
 		page = last;
-		cond_resched();
 	}
 }
 

@@ -263,11 +263,11 @@ static void slot_mark_touched(struct slot *slot)
 	lockdep_assert_held(&slot->lock);
 
 	list_for_each_entry(page, &slot->pages, lru) {
+		cond_resched();
 		/* Prepared pages come first on the list. */
 		if (nr_pages++ < slot->nr_prepared)
 			continue;
 		xa_set_mark(&slot->by_index, private_page_index(page), DECAY_WRITTEN);
-		cond_resched();
 	}
 }
 

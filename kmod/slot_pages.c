@@ -33,7 +33,7 @@
 /* Adding a page to the tree and erasing it again costs as much as passing it 100 times. */
 #define SLOT_MAX_SCANS 64
 
-/* A scan does not reschedule, so bound its length. */
+/* Pages to scan before adding all to the tree, or before rescheduling, is considered */
 #define SLOT_MAX_SCANNED 1024
 
 /**
@@ -226,6 +226,7 @@ void slot_drop_above_limit(struct slot *slot)
 			list_move(&page->lru, &above);
 			nr_above++;
 		}
+		cond_resched();
 	}
 	slot->pages_end = limit;
 	/*
@@ -322,11 +323,14 @@ bool slot_complete_index(struct slot *slot)
 
 static struct page *slot_scan(struct slot *slot, pgoff_t index)
 {
+	unsigned long nr_pages = 0;
 	struct page *page;
 
 	list_for_each_entry(page, &slot->pages, lru) {
 		if (private_page_index(page) == index)
 			return page;
+		if (++nr_pages % SLOT_MAX_SCANNED == 0)
+			cond_resched();
 	}
 	return NULL;
 }

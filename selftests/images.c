@@ -732,6 +732,96 @@ TEST_F(bounds, apply_to_an_image_to_a_client_and_to_the_pool)
 	ASSERT_EQ(0, close(sealed));
 }
 
+TEST_F(bounds, count_an_image_without_contents_as_a_page)
+{
+	int hole = make_memfd(bytes, 0, false);
+	int i;
+
+	ASSERT_EQ(0, ftruncate(hole, 4 * PAGE));
+	ASSERT_EQ(0, fcntl(hole, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK));
+	/* Nothing, zeros, and a file of holes: 8 pages are the client's bound. */
+	for (i = 0; i < 3; i++) {
+		ASSERT_GT(call_image_memory(self->fds[0], i * PAGE, NULL, 0), 0);
+		ASSERT_EQ(2 * i + 1, call_stat(self->fds[0]).client_image_pages);
+		ASSERT_GT(call_image_file(self->fds[0], 4 * PAGE, hole), 0);
+		ASSERT_EQ(2 * i + 2, call_stat(self->fds[0]).client_image_pages);
+	}
+	/* The page of an image covers the first one that it stores. */
+	ASSERT_GT(image_of_pages(self->fds[0], 1), 0);
+	ASSERT_EQ(7, call_stat(self->fds[0]).client_image_pages);
+	ASSERT_EQ(-EDQUOT, image_of_pages(self->fds[0], 2));
+	ASSERT_GT(call_image_memory(self->fds[0], 0, NULL, 0), 0);
+	ASSERT_EQ(-EDQUOT, call_image_memory(self->fds[0], 0, NULL, 0));
+	ASSERT_EQ(8, call_stat(self->fds[0]).image_charged_pages);
+	ASSERT_EQ(8, call_stat(self->fds[0]).images);
+	/* The pool has 12. */
+	for (i = 0; i < 4; i++)
+		ASSERT_GT(call_image_memory(self->fds[1], 0, NULL, 0), 0);
+	ASSERT_EQ(-ENOSPC, call_image_memory(self->fds[1], 0, NULL, 0));
+	ASSERT_EQ(12, call_stat(self->fds[0]).image_charged_pages);
+	ASSERT_EQ(0, close(hole));
+}
+
+TEST_F(bounds, count_the_pages_that_a_sealed_file_has)
+{
+	int file = make_memfd(bytes, PAGE, false);
+	int image;
+
+	/* The first page and the last one */
+	ASSERT_EQ(PAGE, pwrite(file, bytes, PAGE, (SLOT_PAGES - 1) * PAGE));
+	ASSERT_EQ(0, fcntl(file, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK));
+	image = call_image(self->fds[0], (struct slotpool_image_args){
+			.flags = SLOTPOOL_IMAGE_FILE,
+			.length = SLOT,
+			.fd = file,
+			.file_length = SLOT,
+		});
+	ASSERT_GT(image, 0);
+	ASSERT_EQ(2, call_stat(self->fds[0]).client_image_pages);
+	/* In the middle of pages of the image each of them lies in two. */
+	ASSERT_GT(call_image(self->fds[0], (struct slotpool_image_args){
+			.flags = SLOTPOOL_IMAGE_FILE,
+			.length = SLOT,
+			.offset = PAGE / 2,
+			.fd = file,
+			.file_length = SLOT - PAGE,
+		}), 0);
+	ASSERT_EQ(6, call_stat(self->fds[0]).client_image_pages);
+	ASSERT_EQ(0, close(file));
+}
+
+/* The bound of a client's images does not depend on their maker. */
+TEST(a_client_can_name_65536_images)
+{
+	int fds[2], first = 0, image, i;
+
+	ASSERT_EQ(0, load_pool(GEOMETRY "max_client_image_bytes=1G max_pool_image_bytes=1G"));
+	for (i = 0; i < 2; i++) {
+		fds[i] = open_pool();
+		ASSERT_GE(fds[i], 0);
+	}
+	for (i = 0; i < 65536; i++) {
+		image = call_image_memory(fds[0], 0, NULL, 0);
+		ASSERT_GT(image, 0);
+		first = first ? first : image;
+	}
+	ASSERT_EQ(-EMFILE, call_image_memory(fds[0], 0, NULL, 0));
+	image = call_export(fds[0], first);
+	ASSERT_GE(image, 0);
+	/* One more handle of the same image is no other image. */
+	ASSERT_EQ(first, call_import(fds[0], image));
+	ASSERT_EQ(first, call_import(fds[1], image));
+	ASSERT_EQ(0, close(image));
+	ASSERT_EQ(65536, call_stat(fds[0]).images);
+	ASSERT_EQ(0, call_release(fds[0], first + 1));
+	ASSERT_GT(call_image_memory(fds[0], 0, NULL, 0), 0);
+	ASSERT_EQ(0, close(fds[0]));
+	ASSERT_EQ(1, call_stat(fds[1]).images);
+	ASSERT_EQ(0, close(fds[1]));
+	ASSERT_TRUE(pool_is_idle());
+	ASSERT_EQ(0, unload_pool());
+}
+
 TEST_F(bounds, apply_to_snapshots_and_not_to_imports)
 {
 	char *map = map_slots(self->fds[0], 0, 1);

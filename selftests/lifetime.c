@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 
 #include "lib/access.h"
@@ -849,6 +850,181 @@ TEST_F(lifetime, userfaultfd_is_refused)
 	ASSERT_EQ(-1, ioctl(fd, UFFDIO_REGISTER, &range));
 	ASSERT_EQ(EINVAL, errno);
 	ASSERT_EQ(0, close(fd));
+}
+
+/* Linux 6.7 and later have this, and may allow it for any mapping. */
+#ifndef UFFD_FEATURE_WP_ASYNC
+#define UFFD_FEATURE_WP_ASYNC 0x8000
+#endif
+
+TEST_F(lifetime, write_protection_by_userfaultfd_is_refused_or_ends_in_sigbus)
+{
+	struct uffdio_api api = { .api = UFFD_API, .features = UFFD_FEATURE_WP_ASYNC };
+	struct uffdio_register range = {
+		.range = { .start = (uintptr_t)self->memory, .len = SLOT_SIZE },
+		.mode = UFFDIO_REGISTER_MODE_WP,
+	};
+	struct uffdio_writeprotect protect = {
+		.range = range.range,
+		.mode = UFFDIO_WRITEPROTECT_MODE_WP,
+	};
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	int signal = 0;
+
+	ASSERT_GE(fd, 0);
+	self->memory[0] = 'x';
+	if (!ioctl(fd, UFFDIO_API, &api) && !ioctl(fd, UFFDIO_REGISTER, &range)) {
+		ASSERT_EQ(0, ioctl(fd, UFFDIO_WRITEPROTECT, &protect));
+		signal = SIGBUS;
+	}
+	ASSERT_EQ(signal, access_write(self->memory));
+	ASSERT_EQ(signal, access_write(self->memory + PAGE));
+	ASSERT_EQ(signal, access_read(self->memory + 2 * PAGE));
+	ASSERT_EQ(signal, access_write(self->memory + 2 * PAGE));
+	ASSERT_EQ(0, close(fd));
+	/* Without it the slot is as it was. */
+	ASSERT_EQ(0, access_write(self->memory + 3 * PAGE));
+	ASSERT_EQ(signal ? 'x' : 'w', self->memory[0]);
+	ASSERT_GT(call_reset(self->fd, self->slot), 0);
+	ASSERT_TRUE(all_bytes(self->memory, SLOT_SIZE, 0));
+}
+
+/* ---- Counters ---- */
+
+/* Runs as another user. Returns which fields of STAT show something: 1 own, 2 others'. */
+static int see_counters(void)
+{
+	struct slotpool_stat_args stat, own = { .size = sizeof(own) };
+	char *memory;
+	int fd, seen;
+
+	if (setgid(1000) || setuid(1000))
+		return -1;
+	fd = open_pool();
+	memory = map_slots(fd, 0, NR_SLOTS);
+	if (fd < 0 || memory == MAP_FAILED || call_alloc_exact(fd, 7) != 7)
+		return -1;
+	memory[7 * STRIDE] = 'x';
+	if (call_image_memory(fd, 0, NULL, 0) <= 0)
+		return -1;
+	stat = call_stat(fd);
+	own.client_pages = stat.client_pages;
+	own.client_images = stat.client_images;
+	own.client_image_pages = stat.client_image_pages;
+	seen = stat.client_pages == 1 && stat.client_images == 1 && stat.client_image_pages == 1;
+	return seen | (memcmp(&own, &stat, sizeof(stat)) ? 2 : 0);
+}
+
+static int see_counters_in_child(void)
+{
+	int status = -1;
+	pid_t child = fork();
+
+	if (!child)
+		_exit(see_counters());
+	waitpid(child, &status, 0);
+	return WEXITSTATUS(status);
+}
+
+TEST_F(lifetime, counters_of_the_pool_are_for_its_administrator)
+{
+	/* This process has the capability. */
+	ASSERT_EQ(1, call_stat(self->fd).used_slots);
+	ASSERT_EQ(0, chmod(POOL_DEVICE, 0666));
+	ASSERT_EQ(1, see_counters_in_child());
+	ASSERT_EQ(0, chown(POOL_DEVICE, 1000, 0));
+	ASSERT_EQ(3, see_counters_in_child());
+}
+
+/* ---- Bounds ---- */
+
+TEST(clients_are_bounded)
+{
+	int fds[3], i;
+
+	ASSERT_EQ(0, load_pool(PARAMETERS " max_clients=3"));
+	for (i = 0; i < 3; i++) {
+		fds[i] = open_pool();
+		ASSERT_GE(fds[i], 0);
+	}
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(-1, open_pool());
+		ASSERT_EQ(EUSERS, errno);
+	}
+	ASSERT_EQ(0, close(fds[1]));
+	fds[1] = open_pool();
+	ASSERT_GE(fds[1], 0);
+	ASSERT_EQ(-1, open_pool());
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(0, close(fds[i]));
+	ASSERT_TRUE(pool_is_idle());
+	ASSERT_EQ(0, unload_pool());
+}
+
+/* Maps a slot as often as it can be, up to @most; returns how often. */
+static int map_often(int fd, char **maps, int most)
+{
+	int nr;
+
+	for (nr = 0; nr < most; nr++) {
+		maps[nr] = map_slots(fd, 0, 1);
+		if (maps[nr] == MAP_FAILED)
+			break;
+	}
+	return nr;
+}
+
+TEST(mappings_of_a_client_are_bounded)
+{
+	char *maps[20];
+	int fd, other, i;
+
+	ASSERT_EQ(0, load_pool(PARAMETERS " max_client_mappings=10"));
+	fd = open_pool();
+	other = open_pool();
+	ASSERT_EQ(10, map_often(fd, maps, 20));
+	ASSERT_EQ(ENOMEM, errno);
+	/* Another client has a bound of its own. */
+	ASSERT_EQ(5, map_often(other, maps + 10, 5));
+
+	/* Parts count, whatever divides a mapping. */
+	ASSERT_EQ(-1, munmap(maps[0] + PAGE, PAGE));
+	ASSERT_EQ(ENOMEM, errno);
+	ASSERT_EQ(-1, mprotect(maps[0], PAGE, PROT_READ));
+	ASSERT_EQ(ENOMEM, errno);
+	ASSERT_EQ(-1, madvise(maps[0], PAGE, MADV_RANDOM));
+	/* The core's word for it */
+	ASSERT_EQ(EAGAIN, errno);
+	ASSERT_EQ(0, munmap(maps[9], STRIDE));
+	ASSERT_EQ(0, mprotect(maps[0], PAGE, PROT_READ));
+	ASSERT_EQ(-1, mprotect(maps[1], PAGE, PROT_READ));
+	ASSERT_EQ(ENOMEM, errno);
+	/* The end of a mapping can go. */
+	ASSERT_EQ(0, munmap(maps[0], PAGE));
+	ASSERT_EQ(1, map_often(fd, maps + 15, 2));
+	maps[9] = maps[15];
+
+	for (i = 0; i < 15; i++)
+		ASSERT_EQ(0, munmap(maps[i], STRIDE));
+	ASSERT_EQ(10, map_often(fd, maps, 20));
+	ASSERT_EQ(0, close(fd));
+	ASSERT_EQ(0, close(other));
+	for (i = 0; i < 10; i++)
+		ASSERT_EQ(0, munmap(maps[i], STRIDE));
+	ASSERT_TRUE(pool_is_idle());
+	ASSERT_EQ(0, unload_pool());
+}
+
+TEST(mappings_are_bounded_by_default)
+{
+	static char *maps[1100];
+	int fd;
+
+	ASSERT_EQ(0, load_pool(PARAMETERS));
+	fd = open_pool();
+	ASSERT_EQ(1024, map_often(fd, maps, ARRAY_SIZE(maps)));
+	ASSERT_EQ(ENOMEM, errno);
+	/* The end of the process unmaps them. */
 }
 
 /* ---- Ways round the page tables ---- */

@@ -102,6 +102,10 @@ TEST_F(pool, has_defaults)
 	EXPECT_EQ(100, info.max_unused_warm_slots);
 	EXPECT_EQ(4096, info.reserve_pages);
 	EXPECT_EQ(0, info.max_client_pages);
+	EXPECT_EQ((info.max_pool_image_bytes / 8 + PAGE - 1) / PAGE,
+		  info.max_client_image_bytes / PAGE);
+	EXPECT_STREQ("1024", parameter("max_clients"));
+	EXPECT_STREQ("0", parameter("max_client_mappings"));
 	EXPECT_EQ(nr_cpus < 16 ? nr_cpus : 16, info.nr_shards);
 	EXPECT_EQ(sysconf(_SC_PAGESIZE), info.page_size);
 	EXPECT_EQ(SLOTPOOL_FEATURE_OVERCOMMIT | SLOTPOOL_FEATURE_DIRTY_BITS, info.features);
@@ -459,6 +463,9 @@ TEST_F(load, refuses_impossible_numbers_of_slots)
 		{ "nr_slots=4 nr_shards=5", "nr_shards" },
 		{ "nr_shards=4294967295", "nr_shards" },
 		{ "nr_shards=-1", "nr_shards" },
+		{ "max_clients=0", "max_clients" },
+		{ "max_clients=-1", "max_clients" },
+		{ "max_client_mappings=-1", "max_client_mappings" },
 		{ "max_unused_warm_slots=-1", "max_unused_warm_slots" },
 		{ "max_unused_warm_slots=many", "max_unused_warm_slots" },
 	};

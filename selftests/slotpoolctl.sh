@@ -136,3 +136,5 @@ fails "output that can't be written" 1 "standard output" \
 mkdir -p /etc
 echo "nobody:x:65534:65534::/:/bin/sh" >/etc/passwd
 fails "no permission" 1 "member of the group" su nobody -c "slotpoolctl stat"
+chmod 666 /dev/slotpool0
+fails "counters of others" 1 "only root and the owner" su nobody -c "slotpoolctl stat"

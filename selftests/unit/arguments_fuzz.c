@@ -405,10 +405,9 @@ bool pool_describe(struct pool *from, struct pool_client *owner, u32 index,
 	return owned(index);
 }
 
-void pool_stat(struct pool *from, struct pool_client *owner, struct slotpool_stat_args *stat)
+void pool_stat(struct pool *from, struct slotpool_stat_args *stat)
 {
 	(void)from;
-	(void)owner;
 	stat->used_slots = NR_SLOTS;
 }
 
@@ -893,6 +892,7 @@ int arguments_fuzz(const u8 *data, size_t size)
 	if (bound_elsewhere)
 		client.mm = NULL;
 	vanishing = options & 8;
+	client.may_administer = tail / 16 != 13;
 	if (tail / 16 == 14) {
 		client.mapped_start = USER_START + PAGE_SIZE;
 		client.mapped_end = USER_START + 2 * PAGE_SIZE;
@@ -934,8 +934,9 @@ int arguments_fuzz(const u8 *data, size_t size)
 	} else {
 		refuse_if(client_sealed(&client, BIT_ULL(nr)), EACCES);
 		refuse_if(bound_elsewhere && commands[nr].changes, EPERM);
-		refuse_if(commands[nr].changes &&
-			  client_maps(&client, address, address + commands[nr].size), EFAULT);
+		if (commands[nr].changes)
+			refuse_if(client_maps(&client, address, address + commands[nr].size),
+				  EFAULT);
 		expect_header(nr, address, &argument, &expected);
 	}
 

@@ -470,7 +470,9 @@ struct slotpool_list_args {
  *
  * The gauges and counters are read one after the other, not in one instant.
  * All but the client's own are those of the whole pool and count from its
- * creation. Changes nothing and binds nothing.
+ * creation. They are 0, even the number of slots, unless the file was opened by
+ * the owner of the device node or with CAP_SYS_ADMIN: they would tell what other
+ * clients do. Changes nothing and binds nothing.
  */
 struct slotpool_stat_args {
 	__u32 size;
@@ -577,6 +579,7 @@ struct slotpool_image_range {
  *		descriptor or a slot of it does, and PURGE makes idle slots cold
  * ENOSPC	all images would store more than max_pool_image_bytes, or the
  *		pool has no handle left
+ * EMFILE	the client has handles of 65536 images
  * ENOMEM	the kernel, or the caller's cgroup, is out of memory
  */
 struct slotpool_image_args {
@@ -629,6 +632,7 @@ struct slotpool_export_args {
  *
  * EBADF	the fd is not open
  * EINVAL	the fd is not that of an image
+ * EMFILE	the client has handles of 65536 images
  * ENOMEM	the kernel is out of memory
  */
 struct slotpool_import_args {

@@ -98,6 +98,11 @@ int stat_pool(const char *name, const struct table_options *options)
 		goto out_close;
 	}
 
+	/* A pool has at least one slot, in one of these states. */
+	if (!stat.used_slots && !stat.warm_slots && !stat.cold_slots) {
+		warnx("%s: only root and the owner of the device may read the counters", path);
+		goto out_close;
+	}
 	add_counters(table, &stat);
 	table_print(table);
 	status = EXIT_SUCCESS;
