@@ -126,7 +126,7 @@ static vm_fault_t fault_answer(struct vm_fault *vmf)
 	if (!attempt.slot)
 		return fault_refuse(client);
 
-	err = pool_try(client->pool, &client->pool_client, fault_try, &attempt);
+	err = pool_try(client->pool, &client->pool_client, attempt.slot, fault_try, &attempt);
 	if (!err)
 		return attempt.result;
 	if (err == -EINTR)
@@ -192,7 +192,7 @@ static int fault_access(struct vm_area_struct *vma, unsigned long address, void 
 		return -EFAULT;
 	access.length = min_t(unsigned int, length, PAGE_SIZE - access.offset);
 
-	err = pool_try(client->pool, &client->pool_client, fault_try_access, &access);
+	err = pool_try(client->pool, &client->pool_client, access.slot, fault_try_access, &access);
 	return err ? err : access.length;
 }
 

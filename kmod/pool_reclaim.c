@@ -10,6 +10,7 @@
 #include "pool_reclaim.h"
 #include "pool_shard.h"
 #include "slot_life.h"
+#include "slot_pages.h"
 
 /* Decommit the least recently used warm slot of a shard. Return false if there is none. */
 static bool pool_evict(struct pool *pool)
@@ -193,17 +194,33 @@ static int pool_await_room(struct pool *pool, int before, struct pool_effort *ef
 	return 0;
 }
 
+/* Give up what earlier instances left in the slot that lacks memory. */
+static bool pool_drop_unchanged(struct pool_client *client, struct pool_effort *effort)
+{
+	struct slot *slot = effort->slot;
+	unsigned long nr_pages = 0;
+
+	if (!slot)
+		return false;
+	mutex_lock(&slot->lock);
+	if (slot->owner == &client->slot_client)
+		nr_pages = slot_drop_unchanged(slot);
+	mutex_unlock(&slot->lock);
+	return nr_pages;
+}
+
 /*
  * The system, most often a cgroup at its limit, lacks memory. The client's own idle
  * slots are charged to that cgroup most likely, and other clients' are not. Only
- * when they are gone may the OOM killer be invoked.
+ * when they are gone, and the slot has no page of an earlier instance, may the OOM
+ * killer be invoked.
  */
 static int pool_make_room_in_system(struct pool *pool, struct pool_client *client,
 				    struct pool_effort *effort)
 {
 	if (effort->gfp == SLOT_GFP_FIRM)
 		return -ENOMEM;
-	if (!pool_purge_all(pool, client))
+	if (!pool_purge_all(pool, client) && !pool_drop_unchanged(client, effort))
 		effort->gfp = SLOT_GFP_FIRM;
 	return 0;
 }
@@ -218,7 +235,8 @@ static int pool_make_room_in_system(struct pool *pool, struct pool_client *clien
  * @effort: what the last call left there
  *
  * For want of pages of the reserve, evict one warm slot of any client. For want of
- * quota or of the system's memory, purge all of the client's own.
+ * quota or of the system's memory, purge all of the client's own. When there is none,
+ * give up the pages of earlier instances in the slot itself.
  *
  * Context: Process context, holding no slot's mutex. May sleep.
  * Return: 0 if it is worth trying again; otherwise the error to report: @err, or
@@ -239,9 +257,13 @@ int pool_make_room(struct pool *pool, struct pool_client *client, int err,
 	case -ENOMEM:
 		return pool_make_room_in_system(pool, client, effort);
 	case -EDQUOT:
-		return pool_purge_all(pool, client) ? 0 : pool_await_room(pool, before, effort);
+		if (pool_purge_all(pool, client) || pool_drop_unchanged(client, effort))
+			return 0;
+		return pool_await_room(pool, before, effort);
 	case -ENOBUFS:
-		return pool_evict(pool) ? 0 : pool_await_room(pool, before, effort);
+		if (pool_evict(pool) || pool_drop_unchanged(client, effort))
+			return 0;
+		return pool_await_room(pool, before, effort);
 	default:
 		return err;
 	}

@@ -6,10 +6,12 @@
 
 /**
  * struct pool_effort - what was done so far to find memory for something
+ * @slot: a slot in use for which it is, or NULL
  * @tries: how often idle memory was given up
  * @gfp: how hard to ask the system for memory
  */
 struct pool_effort {
+	struct slot *slot;
 	u32 tries;
 	gfp_t gfp;
 };
@@ -21,6 +23,8 @@ int pool_make_room(struct pool *pool, struct pool_client *client, int err,
  * pool_try() - do something that takes memory, and make room while it lacks some
  * @pool: the pool
  * @client: the client that needs the memory
+ * @slot: the slot in use that needs it, which may hold pages of earlier instances, or
+ *	NULL
  * @attempt: does it once, with memory from the system as @gfp says; returns 0 or
  *	an error as pool_make_room() takes it
  * @context: passed to @attempt
@@ -29,9 +33,10 @@ int pool_make_room(struct pool *pool, struct pool_client *client, int err,
  * Return: 0; the last error of @attempt; or -EINTR if the task is being killed.
  */
 static __always_inline int pool_try(struct pool *pool, struct pool_client *client,
+				    struct slot *slot,
 				    int (*attempt)(void *context, gfp_t gfp), void *context)
 {
-	struct pool_effort effort = { .gfp = SLOT_GFP_POLITE };
+	struct pool_effort effort = { .slot = slot, .gfp = SLOT_GFP_POLITE };
 	int err;
 
 	while (unlikely((err = attempt(context, effort.gfp)))) {

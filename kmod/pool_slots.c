@@ -167,7 +167,7 @@ int pool_alloc(struct pool *pool, struct pool_client *client, struct pool_reques
 	assignment.slot = pool_slot_create(pool, request->slot);
 	if (!assignment.slot)
 		goto put_slot;
-	err = pool_try(pool, client, pool_try_assign, &assignment);
+	err = pool_try(pool, client, NULL, pool_try_assign, &assignment);
 	/* The memory that the slot itself holds is the last to be given up. */
 	if (err == -ENOBUFS || err == -EDQUOT)
 		err = pool_assign(&assignment, true);
@@ -321,7 +321,7 @@ s64 pool_resize(struct pool *pool, struct pool_client *client, u32 index, bool g
 		.commit = commit,
 		.refusal = pool_check_commit(pool, client, commit),
 	};
-	int err = pool_try(pool, client, pool_try_resize, &resizing);
+	int err = pool_try(pool, client, pool_slot(pool, index), pool_try_resize, &resizing);
 
 	if (err)
 		return err == -ENOBUFS ? -ENOMEM : err;

@@ -13,6 +13,7 @@
 #define SLOTPOOL_PRIVATE_PAGE_H
 
 #include <linux/mm.h>
+#include <linux/string.h>
 
 #include "compat.h"
 #include "reserve.h"
@@ -69,6 +70,22 @@ static inline void private_page_set_original(struct page *page, struct page *ori
 static inline const void *private_page_original(const struct page *page)
 {
 	return (const void *)(page_private(page) & ~RESERVE_OWNED);
+}
+
+/**
+ * private_page_is_original() - find out whether a reset would change a page
+ * @page: a private page that nothing maps
+ *
+ * Context: Holding the slot's mutex.
+ * Return: true if the page has the contents of its original.
+ */
+static inline bool private_page_is_original(const struct page *page)
+{
+	const void *original = private_page_original(page);
+
+	if (original)
+		return !memcmp(page_address(page), original, PAGE_SIZE);
+	return !memchr_inv(page_address(page), 0, PAGE_SIZE);
 }
 
 /**

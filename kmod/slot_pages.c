@@ -238,6 +238,48 @@ void slot_drop_above_limit(struct slot *slot)
 }
 
 /**
+ * slot_drop_unchanged() - give back the private pages that read as if they were absent
+ * @slot: an allocated slot
+ *
+ * Most of them are left from earlier instances. The instance may have made others, but
+ * loses nothing with them.
+ *
+ * Context: Process context, holding &slot.lock. May sleep.
+ * Return: The number of pages given back.
+ */
+unsigned long slot_drop_unchanged(struct slot *slot)
+{
+	unsigned long nr_seen = 0, nr_dropped = 0, nr_unprepared = 0;
+	struct page *page, *next;
+	LIST_HEAD(unchanged);
+
+	lockdep_assert_held(&slot->lock);
+
+	/* Before a page is compared: a write would get lost with it. */
+	slot_unmap(slot);
+	slot->remap = true;
+	/* The entries had the dirty bits of a sample. */
+	slot->decay.watching = false;
+
+	list_for_each_entry_safe(page, next, &slot->pages, lru) {
+		bool prepared = nr_seen++ < slot->nr_prepared;
+
+		cond_resched();
+		/* Reading a bad page is a machine check. */
+		if (PageHWPoison(page) || !private_page_is_original(page))
+			continue;
+		list_move(&page->lru, &unchanged);
+		nr_unprepared += prepared;
+		nr_dropped++;
+	}
+	slot->nr_prepared -= nr_unprepared;
+	/* As in slot_drop_above_limit() */
+	slot->nr_made -= min(slot->nr_made, nr_dropped);
+	slot_drop(slot, &unchanged);
+	return nr_dropped;
+}
+
+/**
  * slot_make_private() - make an absent page of a slot private
  * @slot: a slot with a client
  * @index: which page of the slot

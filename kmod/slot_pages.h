@@ -15,6 +15,7 @@ void slot_drop(struct slot *slot, struct list_head *pages);
 void slot_unmap(struct slot *slot);
 void slot_empty(struct slot *slot);
 void slot_drop_above_limit(struct slot *slot);
+unsigned long slot_drop_unchanged(struct slot *slot);
 
 /*
  * Return the pages to promise for a limit and a commitment: those committed, less

@@ -322,6 +322,85 @@ TEST_F(overcommit, a_quota_is_each_clients_own)
 	ASSERT_EQ(16, call_stat(self->fd).held_pages);
 }
 
+/* A bound that a slot reaches, and its error */
+FIXTURE(stale)
+{
+	int fd;
+	char *base;
+};
+
+FIXTURE_VARIANT(stale)
+{
+	const char *parameters;
+};
+
+FIXTURE_VARIANT_ADD(stale, quota)
+{
+	.parameters = GEOMETRY "reserve_pages=64 max_client_pages=12",
+};
+
+FIXTURE_VARIANT_ADD(stale, reserve)
+{
+	.parameters = GEOMETRY "overcommit=0 reserve_pages=12",
+};
+
+FIXTURE_SETUP(stale)
+{
+	struct slotpool_alloc_args alloc = { .flags = SLOTPOOL_ALLOC_COMMIT };
+
+	ASSERT_EQ(0, load_pool(variant->parameters));
+	self->fd = open_pool();
+	ASSERT_GE(self->fd, 0);
+	self->base = map_slots(self->fd, 0, 1);
+	ASSERT_NE(MAP_FAILED, self->base);
+	/* An instance that writes as much as the bound allows is gone. */
+	ASSERT_EQ(0, call_alloc(self->fd, alloc));
+	memset(self->base, 'x', 12 * PAGE);
+	ASSERT_EQ(12 * PAGE, call_reset(self->fd, 0));
+}
+
+FIXTURE_TEARDOWN(stale)
+{
+	EXPECT_EQ(0, munmap(self->base, STRIDE));
+	EXPECT_EQ(0, close(self->fd));
+	EXPECT_TRUE(pool_is_idle());
+	EXPECT_EQ(0, unload_pool());
+}
+
+TEST_F(stale, pages_of_an_earlier_instance_make_way_for_writes)
+{
+	long i;
+
+	self->base[3 * PAGE] = 'y';
+	for (i = 12; i < 16; i++)
+		ASSERT_EQ(0, access_write(self->base + i * PAGE));
+	ASSERT_LE(call_stat(self->fd).held_pages, 12);
+	ASSERT_EQ('y', self->base[3 * PAGE]);
+	self->base[3 * PAGE] = 0;
+	ASSERT_TRUE(all_bytes(self->base, 12 * PAGE, 0));
+	for (i = 12; i < 16; i++)
+		ASSERT_EQ('w', self->base[i * PAGE]);
+	/* The rest of the bound is the instance's. */
+	for (i = 4; i < 11; i++)
+		ASSERT_EQ(0, access_write(self->base + i * PAGE));
+	ASSERT_EQ(0, access_write(self->base + 3 * PAGE));
+	ASSERT_EQ(SIGSEGV, access_write(self->base + 11 * PAGE));
+	ASSERT_EQ(12, call_stat(self->fd).held_pages);
+	ASSERT_EQ(12 * PAGE, call_reset(self->fd, 0));
+	ASSERT_TRUE(all_bytes(self->base, SLOT, 0));
+}
+
+TEST_F(stale, pages_of_an_earlier_instance_make_way_for_a_debugger)
+{
+	int mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+
+	ASSERT_GE(mem, 0);
+	ASSERT_EQ(1, pwrite(mem, "d", 1, (off_t)(self->base + 14 * PAGE)));
+	ASSERT_EQ('d', self->base[14 * PAGE]);
+	ASSERT_TRUE(all_bytes(self->base, 14 * PAGE, 0));
+	ASSERT_EQ(0, close(mem));
+}
+
 TEST(a_commitment_above_the_quota_is_refused)
 {
 	int fd;

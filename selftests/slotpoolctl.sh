@@ -5,7 +5,7 @@
 
 set -eu
 
-tests=33
+tests=34
 number=0
 
 # Usage: same DESCRIPTION EXPECTED ACTUAL
