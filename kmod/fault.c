@@ -90,7 +90,7 @@ struct fault_attempt {
 };
 
 /* Set the result and return 0, or return an error as pool_make_room() takes it. */
-static int fault_try(void *context, gfp_t gfp)
+static int fault_try(void *context, struct pool_effort *effort)
 {
 	struct fault_attempt *attempt = context;
 	int err;
@@ -99,7 +99,7 @@ static int fault_try(void *context, gfp_t gfp)
 	if (attempt->result)
 		return 0;
 	err = slot_fault(attempt->slot, &attempt->client->pool_client.slot_client, attempt->vmf,
-			 attempt->index, gfp, &attempt->result);
+			 attempt->index, effort->gfp, &attempt->result);
 	mutex_unlock(&attempt->slot->lock);
 	return err;
 }
@@ -159,7 +159,7 @@ struct fault_access {
 	bool write;
 };
 
-static int fault_try_access(void *context, gfp_t gfp)
+static int fault_try_access(void *context, struct pool_effort *effort)
 {
 	struct fault_access *access = context;
 	int err;
@@ -167,7 +167,8 @@ static int fault_try_access(void *context, gfp_t gfp)
 	if (mutex_lock_killable(&access->slot->lock))
 		return -EINTR;
 	err = slot_access(access->slot, &access->client->pool_client.slot_client, access->index,
-			  access->offset, access->buffer, access->length, access->write, gfp);
+			  access->offset, access->buffer, access->length, access->write,
+			  effort->gfp);
 	mutex_unlock(&access->slot->lock);
 	return err;
 }

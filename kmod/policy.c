@@ -121,8 +121,16 @@ static void policy_list_remove(struct policy *policy, struct policy_list *list, 
 		policy->nodes[node->next].prev = node->prev;
 }
 
-/* The choice of victim: another eviction rule replaces this one function. */
-static __u32 policy_warm_victim(const struct policy *policy)
+/**
+ * policy_victim() - return the warm slot that can be spared best
+ * @policy: the policy
+ *
+ * The choice of victim: another eviction rule replaces this one function.
+ *
+ * Context: Any, serialised by the caller.
+ * Return: The slot, or POLICY_NO_SLOT without a warm slot. It stays where it is.
+ */
+__u32 policy_victim(const struct policy *policy)
 {
 	return policy->warm.head;
 }
@@ -224,7 +232,7 @@ __u32 policy_alloc(struct policy *policy, struct policy_affinity affinity,
 		   enum policy_placement *placement)
 {
 	__u32 cold = policy->cold.head;
-	__u32 victim = policy_warm_victim(policy);
+	__u32 victim = policy_victim(policy);
 	bool prefer_cold = policy->nr_warm < policy->max_unused_warm_slots;
 	__u32 slot;
 
@@ -312,7 +320,7 @@ void policy_free(struct policy *policy, __u32 slot)
  */
 __u32 policy_take_victim(struct policy *policy)
 {
-	__u32 slot = policy_warm_victim(policy);
+	__u32 slot = policy_victim(policy);
 
 	if (slot != POLICY_NO_SLOT)
 		policy_take(policy, slot, POLICY_STATE_TAKEN);

@@ -72,6 +72,7 @@ bool policy_alloc_exact(struct policy *policy, __u32 slot, struct policy_affinit
 			enum policy_placement *placement);
 void policy_free(struct policy *policy, __u32 slot);
 
+__u32 policy_victim(const struct policy *policy);
 __u32 policy_take_victim(struct policy *policy);
 __u32 policy_take_affine(struct policy *policy, struct policy_affinity affinity);
 bool policy_take_exact(struct policy *policy, __u32 slot);

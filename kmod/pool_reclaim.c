@@ -78,15 +78,8 @@ int pool_purge_slot(struct pool *pool, struct pool_client *client, u32 index)
 	return err;
 }
 
-/**
- * pool_purge_all() - decommit all free slots that a client used last
- * @pool: the pool
- * @client: the client
- *
- * Context: Process context, may sleep.
- * Return: The number of slots decommitted.
- */
-u32 pool_purge_all(struct pool *pool, struct pool_client *client)
+/* Decommit up to @most of the free slots that a client used last. Return their number. */
+static u32 pool_purge(struct pool *pool, struct pool_client *client, u32 most)
 {
 	unsigned int left;
 	u32 purged = 0;
@@ -98,7 +91,7 @@ u32 pool_purge_all(struct pool *pool, struct pool_client *client)
 	mutex_lock(&client->purge_lock);
 	/* Slots that come or go meanwhile may be missed. */
 	left = data_race(READ_ONCE(client->slot_client.nr_slots));
-	while (left--) {
+	while (left-- && purged < most) {
 		struct slot *slot = slot_client_next(&client->slot_client);
 
 		if (!slot)
@@ -109,6 +102,19 @@ u32 pool_purge_all(struct pool *pool, struct pool_client *client)
 	}
 	mutex_unlock(&client->purge_lock);
 	return purged;
+}
+
+/**
+ * pool_purge_all() - decommit all free slots that a client used last
+ * @pool: the pool
+ * @client: the client
+ *
+ * Context: Process context, may sleep.
+ * Return: The number of slots decommitted.
+ */
+u32 pool_purge_all(struct pool *pool, struct pool_client *client)
+{
+	return pool_purge(pool, client, U32_MAX);
 }
 
 /* Decommit the warm slots of an affinity, within a shard the least recently used first. */
@@ -166,6 +172,56 @@ u32 pool_purge_key(struct pool *pool, struct pool_client *client, u64 key)
 u32 pool_purge_image(struct pool *pool, struct pool_client *client, struct image *image)
 {
 	return pool_purge_affinity(pool, pool_image_affinity(client, image));
+}
+
+/* Return whether pool_evict() would take a slot that the client used last. */
+static bool pool_victim_is_own(struct pool *pool, struct pool_client *client)
+{
+	u32 home = raw_smp_processor_id() % pool->nr_shards;
+	u32 i;
+
+	for (i = 0; i < pool->nr_shards; i++) {
+		struct pool_shard *shard = &pool->shards[(home + i) % pool->nr_shards];
+		u32 index;
+
+		spin_lock(&shard->lock);
+		index = policy_victim(&shard->policy);
+		spin_unlock(&shard->lock);
+		if (index != POLICY_NO_SLOT) {
+			struct slot *slot = pool_slot(pool, shard->first + index);
+
+			return READ_ONCE(slot->client) == &client->slot_client;
+		}
+	}
+	return false;
+}
+
+/*
+ * Evict a warm slot for want of pages of the reserve: one of the client's own if there
+ * is one, and the least recently used one if that is the client's own. If all warm slots
+ * together had too few pages, evict none.
+ */
+static bool pool_evict_for(struct pool *pool, struct pool_client *client,
+			   const struct pool_effort *effort)
+{
+	unsigned long nr_pages = reserve_nr_available(&pool->memory.reserve);
+	u32 i;
+
+	/* The caller waits for slots on their way to cold, which count in neither. */
+	for (i = 0; i < pool->nr_shards; i++) {
+		struct pool_shard *shard = &pool->shards[i];
+
+		spin_lock(&shard->lock);
+		nr_pages += shard->nr_warm_pages - shard->nr_borrowed_pages;
+		spin_unlock(&shard->lock);
+	}
+	if (effort->lacking > nr_pages)
+		return false;
+	if (!pool_victim_is_own(pool, client) && pool_purge(pool, client, 1)) {
+		stats_add(pool->memory.stats, STATS_EVICTIONS, 1);
+		return true;
+	}
+	return pool_evict(pool);
 }
 
 /* Return whether a slot has become cold since @before was read, or none is about to. */
@@ -234,7 +290,7 @@ static int pool_make_room_in_system(struct pool *pool, struct pool_client *clien
  *	that no idle memory helps against
  * @effort: what the last call left there
  *
- * For want of pages of the reserve, evict one warm slot of any client. For want of
+ * For want of pages of the reserve, evict one warm slot, the client's own first. For want of
  * quota or of the system's memory, purge all of the client's own. When there is none,
  * give up the pages of earlier instances in the slot itself.
  *
@@ -261,7 +317,7 @@ int pool_make_room(struct pool *pool, struct pool_client *client, int err,
 			return 0;
 		return pool_await_room(pool, before, effort);
 	case -ENOBUFS:
-		if (pool_evict(pool) || pool_drop_unchanged(client, effort))
+		if (pool_evict_for(pool, client, effort) || pool_drop_unchanged(client, effort))
 			return 0;
 		return pool_await_room(pool, before, effort);
 	default:

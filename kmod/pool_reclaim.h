@@ -7,11 +7,13 @@
 /**
  * struct pool_effort - what was done so far to find memory for something
  * @slot: a slot in use for which it is, or NULL
+ * @lacking: pages of the reserve that the last attempt lacked, if that was its error
  * @tries: how often idle memory was given up
  * @gfp: how hard to ask the system for memory
  */
 struct pool_effort {
 	struct slot *slot;
+	unsigned long lacking;
 	u32 tries;
 	gfp_t gfp;
 };
@@ -25,8 +27,9 @@ int pool_make_room(struct pool *pool, struct pool_client *client, int err,
  * @client: the client that needs the memory
  * @slot: the slot in use that needs it, which may hold pages of earlier instances, or
  *	NULL
- * @attempt: does it once, with memory from the system as @gfp says; returns 0 or
- *	an error as pool_make_room() takes it
+ * @attempt: does it once, with memory from the system as @effort says; returns 0 or
+ *	an error as pool_make_room() takes it, and sets &pool_effort.lacking if that is
+ *	not 1
  * @context: passed to @attempt
  *
  * Context: Process context, holding no slot's mutex. May sleep.
@@ -34,12 +37,13 @@ int pool_make_room(struct pool *pool, struct pool_client *client, int err,
  */
 static __always_inline int pool_try(struct pool *pool, struct pool_client *client,
 				    struct slot *slot,
-				    int (*attempt)(void *context, gfp_t gfp), void *context)
+				    int (*attempt)(void *context, struct pool_effort *effort),
+				    void *context)
 {
-	struct pool_effort effort = { .slot = slot, .gfp = SLOT_GFP_POLITE };
+	struct pool_effort effort = { .slot = slot, .lacking = 1, .gfp = SLOT_GFP_POLITE };
 	int err;
 
-	while (unlikely((err = attempt(context, effort.gfp)))) {
+	while (unlikely((err = attempt(context, &effort)))) {
 		err = pool_make_room(pool, client, err, &effort);
 		if (err)
 			return err;

@@ -11,6 +11,7 @@
 #include "pool_shard.h"
 #include "pool_slots.h"
 #include "slot_life.h"
+#include "slot_pages.h"
 
 static struct slot *pool_slot_create(struct pool *pool, u32 index)
 {
@@ -106,6 +107,7 @@ struct pool_assignment {
 	struct slot *slot;
 	struct slot_client *client;
 	struct pool_request *request;
+	unsigned long lacking;
 };
 
 static int pool_assign(struct pool_assignment *assignment, bool empty_first)
@@ -119,13 +121,21 @@ static int pool_assign(struct pool_assignment *assignment, bool empty_first)
 		slot_decommit(slot);
 	err = slot_assign(slot, assignment->client, request->image, &request->terms,
 			  &request->kept);
+	if (unlikely(err))
+		assignment->lacking = slot_lacking(slot, request->terms.limit,
+						   request->terms.commit);
 	mutex_unlock(&slot->lock);
 	return err;
 }
 
-static int pool_try_assign(void *context, gfp_t gfp)
+static int pool_try_assign(void *context, struct pool_effort *effort)
 {
-	return pool_assign(context, false);
+	struct pool_assignment *assignment = context;
+	int err = pool_assign(assignment, false);
+
+	if (unlikely(err))
+		effort->lacking = assignment->lacking;
+	return err;
 }
 
 /**
@@ -276,7 +286,7 @@ struct pool_resizing {
 	s64 result;
 };
 
-static int pool_try_resize(void *context, gfp_t gfp)
+static int pool_try_resize(void *context, struct pool_effort *effort)
 {
 	struct pool_resizing *resizing = context;
 	struct slot *slot = pool_lock_owned(resizing->pool, resizing->client, resizing->index);
@@ -291,6 +301,8 @@ static int pool_try_resize(void *context, gfp_t gfp)
 			resizing->result = resizing->refusal;
 		else
 			err = slot_resize(slot, resizing->limit, resizing->commit);
+		if (unlikely(err))
+			effort->lacking = slot_lacking(slot, resizing->limit, resizing->commit);
 	}
 	mutex_unlock(&slot->lock);
 	return err;

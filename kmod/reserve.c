@@ -141,6 +141,23 @@ void reserve_destroy(struct reserve *reserve)
 }
 
 /**
+ * reserve_nr_available() - return how many pages could be promised
+ * @reserve: the reserve
+ *
+ * Context: Any but interrupts.
+ * Return: The number of pages that are free and not promised.
+ */
+unsigned long reserve_nr_available(struct reserve *reserve)
+{
+	unsigned long nr_pages;
+
+	spin_lock(&reserve->lock);
+	nr_pages = reserve->nr_free - reserve->nr_promised;
+	spin_unlock(&reserve->lock);
+	return nr_pages;
+}
+
+/**
  * reserve_promise() - keep pages for a slot that will take them later
  * @reserve: the reserve
  * @nr_pages: how many more

@@ -33,6 +33,7 @@ struct reserve {
 
 int reserve_init(struct reserve *reserve, unsigned long nr_pages);
 void reserve_destroy(struct reserve *reserve);
+unsigned long reserve_nr_available(struct reserve *reserve);
 bool reserve_promise(struct reserve *reserve, unsigned long nr_pages);
 void reserve_withdraw(struct reserve *reserve, unsigned long nr_pages);
 unsigned int reserve_take_many(struct reserve *reserve, unsigned int nr_pages, bool promised,

@@ -33,6 +33,23 @@ static inline unsigned long slot_promise_due(const struct slot *slot, unsigned l
 }
 
 /**
+ * slot_lacking() - return the pages that the reserve must promise to a slot
+ * @slot: the slot
+ * @limit: a limit in pages
+ * @commit: a commitment in pages
+ *
+ * Context: Process context, holding &slot.lock.
+ * Return: The pages that slot_commit() would need besides those promised already.
+ */
+static inline unsigned long slot_lacking(const struct slot *slot, unsigned long limit,
+					 unsigned long commit)
+{
+	unsigned long due = slot_promise_due(slot, limit, commit);
+
+	return due > slot->nr_promised ? due - slot->nr_promised : 0;
+}
+
+/**
  * slot_commit() - set a slot's limit and commitment, and adjust its promises
  * @slot: a slot with a client
  * @limit: the limit in pages

@@ -198,6 +198,72 @@ TEST_F(commit, memory_beyond_the_commitment_is_there_while_the_reserve_lasts)
 	ASSERT_EQ(1, call_stat(self->fd).evictions);
 }
 
+/* Makes two slots warm that hold 4 pages each. Returns success. */
+static bool make_warm(int fd, char *base, uint32_t first)
+{
+	uint32_t slot;
+
+	for (slot = first; slot < first + 2; slot++) {
+		struct slotpool_alloc_args alloc = {
+			.flags = SLOTPOOL_ALLOC_EXACT | SLOTPOOL_ALLOC_KEY | SLOTPOOL_ALLOC_LIMIT,
+			.slot = slot,
+			.key = slot,
+			.limit = 4 * PAGE,
+		};
+
+		if (call_alloc(fd, alloc) != (int)slot)
+			return false;
+		memset(base + slot * STRIDE, 'x', 4 * PAGE);
+		if (call_free(fd, slot) != 4 * PAGE)
+			return false;
+	}
+	return true;
+}
+
+TEST_F(commit, a_commitment_that_warm_slots_cannot_provide_evicts_nothing)
+{
+	int other = open_pool();
+	char *map = map_slots(other, 0, 8);
+	int i;
+
+	ASSERT_NE(MAP_FAILED, map);
+	ASSERT_TRUE(make_warm(other, map, 4));
+	ASSERT_EQ(0, call_alloc_any(self->fd));
+	ASSERT_EQ(1, alloc_commit(self->fd, SLOT, 4 * PAGE));
+	/* 4 pages are free, and 8 in warm slots. */
+	for (i = 0; i < 10; i++)
+		ASSERT_EQ(-ENOMEM, call_alloc_any(self->fd));
+	ASSERT_EQ(2, call_stat(self->fd).warm_slots);
+	ASSERT_EQ(0, call_stat(self->fd).evictions);
+	ASSERT_EQ(2, alloc_commit(self->fd, SLOT, 12 * PAGE));
+	ASSERT_EQ(2, call_stat(self->fd).evictions);
+	ASSERT_EQ(0, munmap(map, 8 * STRIDE));
+	ASSERT_EQ(0, close(other));
+}
+
+TEST_F(commit, a_shortage_evicts_the_clients_own_warm_slots_first)
+{
+	int other = open_pool();
+	char *map = map_slots(other, 0, 8);
+
+	ASSERT_NE(MAP_FAILED, map);
+	ASSERT_TRUE(make_warm(other, map, 4));
+	ASSERT_TRUE(make_warm(self->fd, self->base, 6));
+	ASSERT_EQ(0, call_alloc_any(self->fd));
+	ASSERT_LE(0, alloc_commit(self->fd, SLOT, PAGE));
+	ASSERT_EQ(1, call_stat(self->fd).evictions);
+	ASSERT_LE(0, alloc_commit(self->fd, SLOT, 4 * PAGE));
+	ASSERT_EQ(2, call_stat(self->fd).evictions);
+	/* With none of its own it takes the one that was free for longest. */
+	ASSERT_LE(0, alloc_commit(self->fd, SLOT, 4 * PAGE));
+	ASSERT_EQ(3, call_stat(self->fd).evictions);
+	ASSERT_EQ(1, call_stat(self->fd).warm_slots);
+	ASSERT_EQ(SIGSEGV, access_read(map + 4 * STRIDE));
+	ASSERT_EQ(0, access_read(map + 5 * STRIDE));
+	ASSERT_EQ(0, munmap(map, 8 * STRIDE));
+	ASSERT_EQ(0, close(other));
+}
+
 TEST_F(commit, what_can_never_be_committed_evicts_nothing)
 {
 	ASSERT_EQ(0, call_alloc_key(self->fd, 1));
