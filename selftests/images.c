@@ -626,6 +626,25 @@ TEST_F(images, a_slot_mapped_twice_shows_the_same_over_an_image)
 	ASSERT_EQ(0, munmap(second, STRIDE));
 }
 
+TEST_F(images, an_allocation_that_fails_keeps_no_reference)
+{
+	int image = image_of_pages(self->fd, 4);
+	struct slotpool_alloc_args alloc = {
+		.flags = SLOTPOOL_ALLOC_IMAGE | SLOTPOOL_ALLOC_LIMIT | SLOTPOOL_ALLOC_EXACT,
+		.image = image,
+		.limit = PAGE / 2,
+	};
+
+	ASSERT_EQ(-EINVAL, call_alloc(self->fd, alloc));
+	alloc.limit = 2 * SLOT;
+	ASSERT_EQ(-EINVAL, call_alloc(self->fd, alloc));
+	alloc.limit = PAGE;
+	ASSERT_EQ(0, call_alloc_exact(self->fd, 0));
+	ASSERT_EQ(-EBUSY, call_alloc(self->fd, alloc));
+	ASSERT_EQ(0, call_release(self->fd, image));
+	ASSERT_EQ(0, call_stat(self->fd).images);
+}
+
 TEST_F(images, there_can_be_thousands)
 {
 	struct slotpool_image_range range = {

@@ -3,6 +3,7 @@
  * The placement rule, through the commands.
  */
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 
 #include "lib/device.h"
@@ -148,6 +149,41 @@ TEST(allocations_wait_for_a_slot_that_is_being_purged)
 	ASSERT_LT(0, purged);
 	ASSERT_EQ(0, munmap(base, 2UL << 20));
 	ASSERT_EQ(0, close(purge_client));
+	ASSERT_EQ(0, unload_pool());
+}
+
+/* Allocates on a processor, which decides where the search for a slot begins. */
+static int alloc_on(int processor, int fd, uint64_t key)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(processor, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		return -errno;
+	return call_alloc_key(fd, key);
+}
+
+TEST(a_key_is_purged_in_every_shard)
+{
+	bool seen[2] = { false };
+	int fd, slot, i;
+
+	ASSERT_EQ(0, load_pool("nr_slots=8 nr_shards=2 max_unused_warm_slots=8"));
+	fd = open_pool();
+	for (i = 0; i < 4; i++) {
+		slot = alloc_on(i % 2, fd, i < 2 ? 1 : 2);
+		ASSERT_GE(slot, 0);
+		seen[slot / 4] = true;
+	}
+	ASSERT_TRUE(seen[0] && seen[1]);
+	for (slot = 0; slot < 8; slot++)
+		call_free(fd, slot);
+	ASSERT_EQ(4, call_stat(fd).warm_slots);
+	ASSERT_EQ(2, call_purge(fd, SLOTPOOL_PURGE_KEY, 1, 0));
+	ASSERT_EQ(2, call_stat(fd).warm_slots);
+	ASSERT_EQ(2, call_purge(fd, 0, 0, 0));
+	ASSERT_EQ(0, close(fd));
 	ASSERT_EQ(0, unload_pool());
 }
 

@@ -129,6 +129,40 @@ TEST_F(commit, growing_takes_from_the_reserve)
 	ASSERT_EQ(12 * PAGE, call_resize(self->fd, 0, 0, 13 * PAGE));
 }
 
+TEST_F(commit, pages_that_a_lower_limit_drops_are_promised_when_it_rises)
+{
+	long i;
+
+	ASSERT_EQ(0, call_alloc_any(self->fd));
+	memset(self->base, 'x', SLOT);
+	ASSERT_EQ(SLOT, call_resize(self->fd, 0, 0, 4 * PAGE));
+	ASSERT_EQ(4, call_stat(self->fd).held_pages);
+	ASSERT_EQ(4 * PAGE, call_resize(self->fd, 0, 0, SLOT));
+	ASSERT_EQ(12, call_stat(self->fd).committed_pages);
+	/* Another slot takes what is left. */
+	ASSERT_EQ(1, call_alloc_any(self->fd));
+	memset(self->base + STRIDE, 'y', SLOT);
+	for (i = 4; i < 16; i++)
+		ASSERT_EQ(0, access_write(self->base + i * PAGE));
+}
+
+TEST_F(commit, growing_only_to_the_same_limit_leaves_the_commitment)
+{
+	struct slotpool_resize_args resize = {
+		.flags = SLOTPOOL_RESIZE_GROW_ONLY | SLOTPOOL_RESIZE_COMMIT,
+		.limit = 8 * PAGE,
+		.commit = PAGE,
+	};
+
+	ASSERT_EQ(0, alloc_commit(self->fd, 8 * PAGE, 6 * PAGE));
+	ASSERT_EQ(0, call_command(self->fd, SLOTPOOL_RESIZE, &resize));
+	ASSERT_EQ(8 * PAGE, resize.old_limit);
+	ASSERT_EQ(6, call_stat(self->fd).committed_pages);
+	resize.limit = 9 * PAGE;
+	ASSERT_EQ(0, call_command(self->fd, SLOTPOOL_RESIZE, &resize));
+	ASSERT_EQ(1, call_stat(self->fd).committed_pages);
+}
+
 TEST_F(commit, growing_to_less_than_there_is_needs_nothing)
 {
 	ASSERT_EQ(0, alloc_commit(self->fd, SLOT, 8 * PAGE));
