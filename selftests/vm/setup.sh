@@ -85,7 +85,7 @@ links()
 
 is_static()
 {
-	has "$1" && ! ldd "$(command -v "$1")" | grep -q '=>'
+	has "$1" && ! grep -q '=>' <<<"$(ldd "$(command -v "$1")" 2>&1)"
 }
 
 # A program that lacks a library exits with 127.
@@ -539,10 +539,12 @@ newer_releases()
 # for them.
 wrap_tools()
 {
-	local tool unpacked=''
+	local tool output unpacked=''
 
 	for tool in "$work"/usr/lib/linux-kbuild-*/{scripts/mod/modpost,tools/objtool/objtool}.real-*; do
-		ldd "$tool" 2>&1 | grep -q 'version .* not found' || continue
+		# Not in a pipe: grep -q ends at the first match, and ldd fails then.
+		output=$(ldd "$tool" 2>&1) || true
+		grep -q 'version .* not found' <<<"$output" || continue
 		if [ -z "$unpacked" ]; then
 			download libc6
 			dpkg-deb -x "$work"/libc6_*.deb "$work"
